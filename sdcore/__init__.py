@@ -1,0 +1,69 @@
+"""sdcore: Stable Diffusion with an open loop.
+
+    from sdcore import Recipe, open_model, sample
+
+    model = open_model("tiny")
+    for step in sample(model, Recipe(prompt="a red house", seed=1632)):
+        print(step.index, step.sigma)
+    image = model.decode(step.next_latents)[0]
+
+Public names are resolved when they are first touched, so `import sdcore` is cheap and imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sdcore.diffusion.loop import Step, sample
+    from sdcore.diffusion.model import Model, ModelError, open_model
+    from sdcore.library.metadata import ImageFacts, MetadataError, read_image
+    from sdcore.library.outputs import OutputError, save_image
+    from sdcore.spec.recipe import Problem, Recipe, RecipeError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ImageFacts",
+    "MetadataError",
+    "Model",
+    "ModelError",
+    "OutputError",
+    "Problem",
+    "Recipe",
+    "RecipeError",
+    "Step",
+    "open_model",
+    "read_image",
+    "sample",
+    "save_image",
+]
+
+_HOMES = {
+    "ImageFacts": "sdcore.library.metadata",
+    "MetadataError": "sdcore.library.metadata",
+    "Model": "sdcore.diffusion.model",
+    "ModelError": "sdcore.diffusion.model",
+    "OutputError": "sdcore.library.outputs",
+    "Problem": "sdcore.spec.recipe",
+    "Recipe": "sdcore.spec.recipe",
+    "RecipeError": "sdcore.spec.recipe",
+    "Step": "sdcore.diffusion.loop",
+    "open_model": "sdcore.diffusion.model",
+    "read_image": "sdcore.library.metadata",
+    "sample": "sdcore.diffusion.loop",
+    "save_image": "sdcore.library.outputs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sdcore' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

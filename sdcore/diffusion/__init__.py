@@ -1,0 +1,1 @@
+"""The mathematics of latent diffusion on torch tensors."""

@@ -1,0 +1,93 @@
+"""THE LOOP: from noise to an image, one forward pass of the network at a time.
+
+`denoise` is a generator. Progress, cancel, preview, record and fork are things that its caller does with a
+`Step`: to cancel, stop iterating; to fork, keep a snapshot and resume from it with another prompt.
+
+Source: Ho et al., arXiv 2006.11239 (the chain); Karras et al., arXiv 2206.00364 (sigmas and solvers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from sdcore.diffusion.guidance import ClassifierFreeGuidance
+from sdcore.diffusion.model import Denoiser, Model
+from sdcore.diffusion.noise import generators, initial_noise
+from sdcore.diffusion.samplers import Sampler, SamplerState, make_sampler
+from sdcore.spec.recipe import Recipe, check
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run between two forwards: with the same settings what follows is the same bit for bit."""
+
+    index: int
+    latents: Tensor
+    sampler: SamplerState
+
+
+@dataclass(frozen=True)
+class Step:
+    """One forward pass. All tensors are (B, C, H/8, W/8), in the model's own latent space."""
+
+    index: int
+    total: int
+    t: float
+    sigma: float
+    latents: Tensor
+    noise_pred_uncond: Tensor | None
+    noise_pred_text: Tensor
+    noise_pred: Tensor
+    denoised: Tensor
+    next_latents: Tensor
+    seconds: float
+    snapshot: Callable[[], Snapshot]
+    """The state after this step; to be called before the next one is asked for."""
+
+
+@torch.inference_mode()
+def denoise(
+    denoiser: Denoiser, sampler: Sampler, guidance: ClassifierFreeGuidance, latents: Tensor, start: int = 0
+) -> Iterator[Step]:
+    """Carry noisy `latents` (B, C, H/8, W/8) from forward `start` to the end; yields after every forward."""
+    total = len(sampler.timesteps)
+    for i in range(start, total):
+        began = perf_counter()
+        t = sampler.timestep(i)
+        model_input = sampler.scale_model_input(latents, i)
+        noise_pred_uncond, noise_pred_text = denoiser(model_input, t)
+        noise_pred = guidance(noise_pred_uncond, noise_pred_text)
+        denoised = sampler.denoised(noise_pred, i, latents)
+        next_latents = sampler.step(noise_pred, i, latents)
+        yield Step(
+            i, total, float(t), sampler.sigmas[i], latents, noise_pred_uncond, noise_pred_text, noise_pred,
+            denoised, next_latents, perf_counter() - began,
+            lambda: Snapshot(i + 1, next_latents, sampler.snapshot()),  # noqa: B023 - for this step only
+        )  # fmt: skip
+        latents = next_latents
+
+
+def sample(model: Model, recipe: Recipe, resume: Snapshot | None = None) -> Iterator[Step]:
+    """Run a recipe, from its seed's noise or from a snapshot. Raises `RecipeError` before the first step.
+
+    `resume` comes from a run of the same size, batch, sampler, schedule and steps; the prompts and the
+    guidance may differ: that is a fork.
+    """
+    recipe = check(recipe)
+    guidance = ClassifierFreeGuidance(recipe.guidance_scale)
+    denoiser = model.denoiser(recipe.prompt, recipe.negative_prompt if guidance.needs_uncond else None)
+    sampler = make_sampler(recipe.sampler, recipe.schedule, recipe.steps, recipe.sigmas, model.training_noise)
+    seeds = [recipe.seed + j for j in range(recipe.batch_size)]
+    drawn_from = generators(seeds)
+    noise = initial_noise(drawn_from, model.latent_shape(recipe.width, recipe.height))
+    latents = noise.to(model.device, model.dtype) * sampler.init_noise_sigma
+    sampler.start(drawn_from, seeds, latents)
+    if resume is None:
+        return denoise(denoiser, sampler, guidance, latents)
+    sampler.restore(resume.sampler)
+    return denoise(denoiser, sampler, guidance, resume.latents, resume.index)

@@ -1,0 +1,1 @@
+"""What to make, as plain data. Nothing here imports torch."""

@@ -1,0 +1,41 @@
+"""What an image says about how it was made, whichever program wrote it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sdcore.spec.recipe import Recipe
+
+
+class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a `Recipe` and some more, None where the image does not say.
+
+    `strength` is 0..1. `writer` names the program that made the image. `extra` holds what no field of ours
+    knows, under the names that its writer used. `exact` is True when the fields come from our own record.
+    """
+
+    prompt: str | None = None
+    negative_prompt: str | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    seed: int | None = None
+    batch_size: int | None = None
+    sampler: str | None = None
+    schedule: str | None = None
+    sigmas: tuple[float, ...] | None = None
+    model: str | None = None
+    model_hash: str | None = None
+    clip_skip: int | None = None
+    strength: float | None = None
+    writer: str | None = None
+    extra: dict[str, Any] = {}
+    exact: bool = False
+
+    def recipe(self) -> Recipe:
+        """The recipe that the image tells of; what it does not say is as in `Recipe()`. Not checked."""
+        said = {name: getattr(self, name) for name in Recipe.__struct_fields__}
+        return Recipe(**{name: value for name, value in said.items() if value is not None})

@@ -1,0 +1,226 @@
+"""Recipe <-> the `parameters` text that AUTOMATIC1111's web UI writes and most programs read.
+
+    prompt, may be many lines
+    Negative prompt: may be many lines, left out when empty
+    Steps: 30, Sampler: LMS, Schedule type: Automatic, CFG scale: 7.5, Seed: 1632, Size: 128x128, Model: tiny
+
+The text cannot hold everything: a prompt with a line that starts with "Negative prompt:" reads back split
+there, and the batch is not named. That is why our images carry a lossless record beside it
+(`sdcore.library.record`), which wins when an image is read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from sdcore.spec import choices
+from sdcore.spec.facts import ImageFacts
+from sdcore.spec.recipe import Recipe
+
+MAX_TEXT: Final = 64 * 1024
+"""Characters of a text that are looked at. The reader's time grows linearly with them."""
+
+LEAST_PAIRS: Final = 3
+"""A last line with fewer `Key: value` pairs belongs to the prompt."""
+
+_Understand = Callable[[str], dict[str, Any] | None]
+"""From a value's text to the fields that it tells, or None when it is not what those fields take."""
+
+_NEGATIVE: Final = "Negative prompt:"
+_CUSTOM_SIGMAS: Final = "Sigmas"
+
+# The web UI's spelling of our schedules where it differs by more than case.
+_SCHEDULES_THERE: Final = {
+    choices.AUTOMATIC: "Automatic",
+    choices.EXPONENTIAL: "Exponential",
+    choices.BETA: "Beta",
+    choices.SGM_UNIFORM: "SGM Uniform",
+    choices.CUSTOM: "Custom",
+}
+
+
+def write(recipe: Recipe, *, model_hash: str = "", version: str = "") -> str:
+    """The `parameters` text of `recipe`. `model_hash` and `version` are left out when empty."""
+    pairs = {
+        "Steps": str(recipe.steps),
+        "Sampler": recipe.sampler,
+        "Schedule type": _SCHEDULES_THERE.get(recipe.schedule, recipe.schedule),
+        "CFG scale": _number(recipe.guidance_scale),
+        "Seed": str(recipe.seed),
+        "Size": f"{recipe.width}x{recipe.height}",
+        "Model hash": model_hash,
+        "Model": recipe.model,
+        _CUSTOM_SIGMAS: ", ".join(_number(sigma) for sigma in recipe.sigmas),
+        "Version": version,
+    }
+    negative = [f"{_NEGATIVE} {recipe.negative_prompt}"] if recipe.negative_prompt else []
+    line = ", ".join(f"{key}: {_quote(value)}" for key, value in pairs.items() if value)
+    return "\n".join([recipe.prompt, *negative, line])
+
+
+def _number(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")
+
+
+def _quote(value: str) -> str:
+    # Beyond the three characters that the format names: what a reader would strip or take for a quoted value.
+    if any(mark in value for mark in ",:\n") or value != value.strip() or value[0] in '"[{':
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def read(text: str) -> ImageFacts | None:
+    """What `text` says, or None when its last line holds no parameters.
+
+    Only the last `MAX_TEXT` characters are looked at. A value that its field cannot take is kept in `extra`.
+    """
+    prompt, _, last = text[-MAX_TEXT:].rstrip().rpartition("\n")
+    pairs = read_pairs(last)
+    if len(pairs) < LEAST_PAIRS:
+        return None
+    fields: dict[str, Any] = dict(zip(("prompt", "negative_prompt"), _split_prompt(prompt), strict=True))
+    extra: dict[str, Any] = {}
+    for key, value in pairs.items():
+        said = _FIELDS[key](value) if key in _FIELDS else None
+        if said is None:
+            extra[key] = value
+        else:
+            fields.update(said)
+    return ImageFacts(**_unfold(fields), writer=_writer(pairs), extra=extra)
+
+
+def read_pairs(line: str) -> dict[str, str]:
+    """The `Key: value` pairs of a parameters line, in order; the time is linear in its length.
+
+    A quoted value is unquoted; a JSON list or object stays text, commas and all. A part between commas that
+    holds no key belongs to the value before it.
+    """
+    pairs: dict[str, str] = {}
+    found, failures = _next_key(line, 0), 0
+    while found is not None:
+        start = found.end()
+        value, end = None, _comma(line, start)
+        if line.startswith(_JSON_STARTS, start) and failures < _MOST_FAILURES:
+            value, end = _json(line, start, end)
+            failures += value is None
+        following = _next_key(line, end + 1)
+        stop = following.start() - 1 if following else len(line)
+        pairs[found[1].strip()] = value if value is not None and stop == end else line[start:stop].strip()
+        found = following
+    return pairs
+
+
+_KEY: Final = re.compile(r"[ \t]{0,8}(\w[\w \-/]{0,63}):[ \t]{0,8}")
+_JSON_STARTS: Final = ('"', "{", "[")
+_MOST_FAILURES: Final = 64
+_DECODER: Final = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
+
+
+def _comma(line: str, start: int) -> int:
+    found = line.find(",", start)
+    return len(line) if found < 0 else found
+
+
+def _next_key(line: str, start: int) -> re.Match[str] | None:
+    """The first key at `start` or behind a comma after it."""
+    while start < len(line):
+        if found := _KEY.match(line, start):
+            return found
+        start = _comma(line, start) + 1
+    return None
+
+
+def _json(line: str, start: int, otherwise: int) -> tuple[str | None, int]:
+    """The JSON value at `start`, a string as what it stands for, and where the comma after it is.
+
+    (None, otherwise) when it is not one that a comma or the end of the line follows.
+    """
+    try:
+        value, end = _DECODER.raw_decode(line, start)
+    except (ValueError, RecursionError):
+        return None, otherwise
+    comma = _comma(line, end)
+    if line[end:comma].strip():
+        return None, otherwise
+    return value if isinstance(value, str) else line[start:end], comma
+
+
+def _split_prompt(text: str) -> tuple[str, str]:
+    if text.startswith(_NEGATIVE):
+        return "", text.removeprefix(_NEGATIVE).removeprefix(" ")
+    prompt, _, negative = text.partition(f"\n{_NEGATIVE}")
+    return prompt, negative.removeprefix(" ")
+
+
+def _whole(field: str) -> _Understand:
+    return lambda value: {field: int(value)} if _WHOLE.fullmatch(value) and abs(int(value)) < 2**63 else None
+
+
+def _real(field: str) -> _Understand:
+    return lambda value: {field: number} if (number := _float(value)) is not None else None
+
+
+def _float(value: str) -> float | None:
+    number = float(value) if _REAL.fullmatch(value) else math.inf
+    return number if math.isfinite(number) else None
+
+
+_WHOLE: Final = re.compile("-?[0-9]{1,19}")
+_REAL: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{0,24})?([eE][-+]?[0-9]{1,3})?")
+
+
+def _word(field: str) -> _Understand:
+    return lambda value: {field: value} if value else None
+
+
+def _size(value: str) -> dict[str, Any] | None:
+    found = re.fullmatch("([0-9]{1,6})x([0-9]{1,6})", value)
+    return {"width": int(found[1]), "height": int(found[2])} if found else None
+
+
+def _sigmas(value: str) -> dict[str, Any] | None:
+    numbers = [_float(number) for number in value.split(", ")]
+    return None if None in numbers else {"sigmas": tuple(numbers)}
+
+
+_FIELDS: Final[dict[str, _Understand]] = {
+    "Steps": _whole("steps"),
+    "Sampler": _word("sampler"),
+    "Schedule type": _word("schedule"),
+    "CFG scale": _real("guidance_scale"),
+    "Seed": _whole("seed"),
+    "Size": _size,
+    "Model hash": _word("model_hash"),
+    "Model": _word("model"),
+    "Denoising strength": _real("strength"),
+    "Clip skip": _whole("clip_skip"),
+    _CUSTOM_SIGMAS: _sigmas,
+}
+
+
+def _unfold(fields: dict[str, Any]) -> dict[str, Any]:
+    """`fields` with our names for sampler and schedule, which older texts write as one: "LMS Karras"."""
+    sampler, schedule = fields.get("sampler"), fields.get("schedule")
+    if sampler and not schedule:
+        for folded in (choices.KARRAS, choices.EXPONENTIAL):
+            if sampler.casefold().endswith(f" {folded.casefold()}"):
+                sampler, schedule = sampler[: -len(folded) - 1], folded
+    known_sampler = choices.find_sampler(sampler) if sampler else None
+    known_schedule = choices.find_schedule(schedule) if schedule else None
+    ours = {
+        "sampler": known_sampler.name if known_sampler else sampler,
+        "schedule": known_schedule.name if known_schedule else schedule,
+    }
+    return {**fields, **ours}
+
+
+def _writer(pairs: dict[str, str]) -> str:
+    return _WRITERS.get(pairs.get("Version", "").split(" ")[0], "A1111")
+
+
+_WRITERS: Final = {"sdtui": "sdtui"}
+"""The writer by the first word of its `Version`; whoever else writes this format writes as A1111 does."""

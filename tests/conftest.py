@@ -1,0 +1,16 @@
+"""What every test starts from: a home of its own, and no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point `SDTUI_HOME` at a folder of this test and keep every library off the network."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("SDTUI_HOME", str(home))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return home
