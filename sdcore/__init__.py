@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sdcore.diffusion.loop import Step, sample
-    from sdcore.diffusion.model import Model, ModelError, open_model
+    from sdcore.diffusion.model import Model, ModelError
     from sdcore.library.metadata import ImageFacts, MetadataError, read_image
     from sdcore.library.outputs import OutputError, save_image
+    from sdcore.opening import open_model
     from sdcore.spec.recipe import Problem, Recipe, RecipeError
 
 __version__ = "0.1.0"
@@ -50,7 +51,7 @@ _HOMES = {
     "Recipe": "sdcore.spec.recipe",
     "RecipeError": "sdcore.spec.recipe",
     "Step": "sdcore.diffusion.loop",
-    "open_model": "sdcore.diffusion.model",
+    "open_model": "sdcore.opening",
     "read_image": "sdcore.library.metadata",
     "sample": "sdcore.diffusion.loop",
     "save_image": "sdcore.library.outputs",

@@ -18,14 +18,11 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from sdcore import tiny
 from sdcore.diffusion import families, preview, vae
 from sdcore.diffusion.images import to_images, to_pixels
 from sdcore.diffusion.text import TextEncoder
 
 Progress = Callable[[str, float], None]
-
-BUNDLED: Final = "tiny"
 
 _CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "_class_name": ("StableDiffusionPipeline",),
@@ -123,21 +120,16 @@ class Model:
         return self.preview_factors.rgb(latents)
 
 
-def open_model(
-    ref: str | Path = BUNDLED,
+def open_folder(
+    folder: Path,
+    name: str,
     *,
     device: str = "auto",
     dtype: torch.dtype | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """Open "tiny" (the bundled model) or a diffusers folder; safetensors only, nothing is downloaded.
-
-    `device` is "auto", "cpu", "cuda" or "cuda:N"; `dtype` defaults to float32 on a CPU, bfloat16 on a GPU
-    that has it, else float16. `progress` is called with the part's name and the share done (0..1). Raises
-    `ModelError` with one sentence.
-    """
+    """Open the diffusers model in `folder`, to be called `name`; see `sdcore.open_model`. Raises `ModelError`."""
     began = time.perf_counter()
-    name, folder = (BUNDLED, tiny.weights_folder()) if str(ref) == BUNDLED else (Path(ref).name, Path(ref))
     target = choose_device(device)
     kind = dtype or default_dtype(target)
     check_folder(folder)

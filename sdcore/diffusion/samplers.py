@@ -216,7 +216,7 @@ def _make_scheduler(made: _Recipe, schedule: str, steps: int, noise: Mapping[str
     spacing = (
         _SCHEDULES[schedule] if steps > 1 else _SCHEDULES[choices.SGM_UNIFORM]
     )  # a lone step starts at full noise
-    settings = {key: noise[key] for key in _NOISE_KEYS if key in noise} | made.settings | spacing
+    settings = {key: noise[key] for key in _NOISE_KEYS if key in noise} | dict(made.settings) | dict(spacing)
     known = inspect.signature(scheduler_class.__init__).parameters
     return scheduler_class(**{key: value for key, value in settings.items() if key in known})
 

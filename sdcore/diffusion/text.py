@@ -37,6 +37,9 @@ class TextEncoder:
 
     @torch.inference_mode()
     def encode(self, prompt: str) -> Tensor:
-        """Embeddings (1, 77, D) of the prompt: the last hidden states after the final layer norm. The padding is attended to, as in SD 1.x's training."""
+        """Embeddings (1, 77, D) of the prompt: the last hidden states after the final layer norm.
+
+        The padding is attended to, as in SD 1.x's training.
+        """
         ids = self.tokenize(prompt).ids.to(self.network.device)
         return self.network(ids)[0]

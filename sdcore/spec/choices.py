@@ -44,10 +44,18 @@ SCHEDULES: tuple[ScheduleChoice, ...] = (
     ScheduleChoice(KARRAS, "more steps at low noise: crisp detail from few steps (arXiv 2206.00364)"),
     ScheduleChoice(EXPONENTIAL, "sigmas evenly spaced in their logarithm", ("polyexponential",)),
     ScheduleChoice(BETA, "steps crowd at both ends of the noise (arXiv 2407.12173)"),
-    ScheduleChoice(SGM_UNIFORM, "even timesteps, starting from full noise (trailing)", ("simple", "sgm_uniform", "trailing")),
-    ScheduleChoice(ALIGN_YOUR_STEPS, "sigmas optimised for about 10 steps (arXiv 2404.14507)", ("align_your_steps", "ays")),
+    ScheduleChoice(
+        SGM_UNIFORM,
+        "even timesteps, starting from full noise (trailing)",
+        ("simple", "sgm_uniform", "trailing"),
+    ),
+    ScheduleChoice(
+        ALIGN_YOUR_STEPS,
+        "sigmas optimised for about 10 steps (arXiv 2404.14507)",
+        ("align_your_steps", "ays"),
+    ),
     ScheduleChoice(CUSTOM, "a list of sigmas of your own, highest first"),
-)  # fmt: skip
+)
 """Every noise schedule, the default first."""
 
 _SPACED = (AUTOMATIC, SGM_UNIFORM)
@@ -55,24 +63,86 @@ _SIGMAS = (AUTOMATIC, KARRAS, EXPONENTIAL, BETA, SGM_UNIFORM)
 _SIGMAS_AYS = (*_SIGMAS, ALIGN_YOUR_STEPS)
 
 SAMPLERS: tuple[SamplerChoice, ...] = (
-    SamplerChoice("LMS", "linear multistep, looks back four steps: the study notes' sampler", _SIGMAS, aliases=("lms", "k_lms")),
-    SamplerChoice("Euler", "the plain first-order step: fast, soft, predictable", (*_SIGMAS_AYS, CUSTOM), aliases=("euler", "k_euler")),
-    SamplerChoice("Euler a", "ancestral Euler: fresh noise each step, never settles", _SPACED, stochastic=True,
-                  aliases=("Euler ancestral", "euler_ancestral", "euler_a", "k_euler_a", "k_euler_ancestral")),
-    SamplerChoice("Heun", "second order: two forwards a step, fewer steps needed", _SIGMAS_AYS, 2, aliases=("heun", "k_heun")),
+    SamplerChoice(
+        "LMS",
+        "linear multistep, looks back four steps: the study notes' sampler",
+        _SIGMAS,
+        aliases=("lms", "k_lms"),
+    ),
+    SamplerChoice(
+        "Euler",
+        "the plain first-order step: fast, soft, predictable",
+        (*_SIGMAS_AYS, CUSTOM),
+        aliases=("euler", "k_euler"),
+    ),
+    SamplerChoice(
+        "Euler a",
+        "ancestral Euler: fresh noise each step, never settles",
+        _SPACED,
+        stochastic=True,
+        aliases=("Euler ancestral", "euler_ancestral", "euler_a", "k_euler_a", "k_euler_ancestral"),
+    ),
+    SamplerChoice(
+        "Heun",
+        "second order: two forwards a step, fewer steps needed",
+        _SIGMAS_AYS,
+        2,
+        aliases=("heun", "k_heun"),
+    ),
     SamplerChoice("DPM2", "second order by the midpoint", _SIGMAS, 2, aliases=("dpm_2", "k_dpm_2")),
-    SamplerChoice("DPM2 a", "DPM2 with fresh noise each step", _SIGMAS, 2, True, ("dpm_2_ancestral", "k_dpm_2_a")),
-    SamplerChoice("DPM++ 2M", "second-order multistep at one forward a step: a good default", _SIGMAS_AYS, aliases=("dpmpp_2m", "k_dpmpp_2m")),
-    SamplerChoice("DPM++ 2M SDE", "DPM++ 2M with fresh noise each step: richer texture", _SIGMAS_AYS, stochastic=True, aliases=("dpmpp_2m_sde",)),
-    SamplerChoice("DPM++ SDE", "stochastic, two forwards a step: slow and detailed", _SIGMAS, 2, True, ("dpmpp_sde", "k_dpmpp_sde")),
-    SamplerChoice("UniPC", "predictor and corrector: good images from 10 steps", _SIGMAS, aliases=("uni_pc", "unipc")),
+    SamplerChoice(
+        "DPM2 a", "DPM2 with fresh noise each step", _SIGMAS, 2, True, ("dpm_2_ancestral", "k_dpm_2_a")
+    ),
+    SamplerChoice(
+        "DPM++ 2M",
+        "second-order multistep at one forward a step: a good default",
+        _SIGMAS_AYS,
+        aliases=("dpmpp_2m", "k_dpmpp_2m"),
+    ),
+    SamplerChoice(
+        "DPM++ 2M SDE",
+        "DPM++ 2M with fresh noise each step: richer texture",
+        _SIGMAS_AYS,
+        stochastic=True,
+        aliases=("dpmpp_2m_sde",),
+    ),
+    SamplerChoice(
+        "DPM++ SDE",
+        "stochastic, two forwards a step: slow and detailed",
+        _SIGMAS,
+        2,
+        True,
+        ("dpmpp_sde", "k_dpmpp_sde"),
+    ),
+    SamplerChoice(
+        "UniPC", "predictor and corrector: good images from 10 steps", _SIGMAS, aliases=("uni_pc", "unipc")
+    ),
     SamplerChoice("DEIS", "exponential integrator: good images from 15 steps", _SIGMAS, aliases=("deis",)),
     SamplerChoice("DDIM", "the deterministic classic (arXiv 2010.02502)", _SPACED, aliases=("ddim",)),
-    SamplerChoice("DDPM", "the original random walk: wants many steps (arXiv 2006.11239)", _SPACED, stochastic=True, aliases=("ddpm",)),
-    SamplerChoice("PLMS", "pseudo linear multistep, Stable Diffusion's first sampler", _SPACED, aliases=("plms", "PNDM", "pndm")),
-    SamplerChoice("LCM", "for latent-consistency models: 4 to 8 steps, guidance 1 to 2", (AUTOMATIC,), stochastic=True, aliases=("lcm",)),
-    SamplerChoice("TCD", "for trajectory-consistency models: few steps", (AUTOMATIC,), stochastic=True, aliases=("tcd",)),
-)  # fmt: skip
+    SamplerChoice(
+        "DDPM",
+        "the original random walk: wants many steps (arXiv 2006.11239)",
+        _SPACED,
+        stochastic=True,
+        aliases=("ddpm",),
+    ),
+    SamplerChoice(
+        "PLMS",
+        "pseudo linear multistep, Stable Diffusion's first sampler",
+        _SPACED,
+        aliases=("plms", "PNDM", "pndm"),
+    ),
+    SamplerChoice(
+        "LCM",
+        "for latent-consistency models: 4 to 8 steps, guidance 1 to 2",
+        (AUTOMATIC,),
+        stochastic=True,
+        aliases=("lcm",),
+    ),
+    SamplerChoice(
+        "TCD", "for trajectory-consistency models: few steps", (AUTOMATIC,), stochastic=True, aliases=("tcd",)
+    ),
+)
 """Every sampler, the default first."""
 
 

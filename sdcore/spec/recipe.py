@@ -72,7 +72,8 @@ def check(recipe: Recipe) -> Recipe:
         raise RecipeError(problems)
     sampler = choices.find_sampler(recipe.sampler)
     schedule = choices.find_schedule(recipe.schedule)
-    assert sampler is not None and schedule is not None  # find_problems saw to it
+    assert sampler is not None  # find_problems saw to it
+    assert schedule is not None
     return msgspec.structs.replace(recipe, sampler=sampler.name, schedule=schedule.name)
 
 
@@ -112,7 +113,8 @@ def _size(field: str, value: int) -> Problem | None:
         return Problem(field, f"{title} must be 64 to {MAX_SIZE} pixels, not {value}.")
     if value % SIZE_MULTIPLE:
         below = value - value % SIZE_MULTIPLE
-        return Problem(field, f"{title} must be a multiple of {SIZE_MULTIPLE}: {below} or {below + SIZE_MULTIPLE}, not {value}.")  # fmt: skip
+        near = f"{below} or {below + SIZE_MULTIPLE}"
+        return Problem(field, f"{title} must be a multiple of {SIZE_MULTIPLE}: {near}, not {value}.")
     return None
 
 
