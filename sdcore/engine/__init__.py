@@ -1,0 +1,1 @@
+"""Who runs a recipe: the worker thread, the engine process and its client."""

@@ -1,0 +1,284 @@
+"""Every command to the engine and every event from it: the one contract between app, engine and tests.
+
+All are msgspec tagged unions, so one encoder serves the socket and the in-process form. Nothing here
+imports torch. Pixels travel as raw RGB bytes, row by row from the top left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final
+
+import msgspec
+
+from sdcore.spec.recipe import Recipe
+
+PROTOCOL: Final = 1
+"""Raised by one whenever a message changes its meaning; the two sides refuse each other if they differ."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a client asks of the engine."""
+
+
+class Generate(Command, frozen=True):
+    """Queue a recipe. `job` is an identifier chosen by the client; all clients see all jobs, so it must be
+    unique among those of all (`uuid.uuid4().hex`)."""
+
+    job: str
+    recipe: Recipe
+
+
+class Cancel(Command, frozen=True):
+    """Stop a queued or running job before its next forward; `keep` decodes and saves the image so far."""
+
+    job: str
+    keep: bool = False
+
+
+class LoadModel(Command, frozen=True):
+    """Have this model loaded and warm before the first job that needs it."""
+
+    model: str
+
+
+class PlanSchedule(Command, frozen=True):
+    """Ask which timesteps and sigmas a recipe would visit. Answered beside a running job, without a model."""
+
+    request: int
+    recipe: Recipe
+
+
+class SetPreview(Command, frozen=True):
+    """How large previews are wanted: the box in pixels that they are fitted into; 0 turns them off."""
+
+    width: int
+    height: int
+    max_fps: float = 10.0
+
+
+class GetStatus(Command, frozen=True):
+    """Ask for a `Status`."""
+
+
+class Shutdown(Command, frozen=True):
+    """End the engine: at once, or (`when_idle`) as soon as nothing is queued or running and no other client
+    is attached that has not asked for the same."""
+
+    when_idle: bool = True
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the engine tells its clients."""
+
+
+class EngineStarting(Event, frozen=True):
+    """The engine is importing its libraries. `stage` is fit to be shown; `fraction` is 0..1."""
+
+    stage: str
+    fraction: float
+
+
+class EngineReady(Event, frozen=True):
+    """The engine takes jobs. `device` is as torch writes it ("cpu", "cuda:0"), `device_name` for people."""
+
+    protocol: int
+    pid: int
+    device: str
+    device_name: str
+    dtype: str
+    version: str
+
+
+class EngineFailed(Event, frozen=True):
+    """The engine could not start or died; `message` says what to do."""
+
+    message: str
+
+
+class ModelLoading(Event, frozen=True):
+    """A model is being loaded: `stage` names the part, `fraction` is 0..1 of the whole."""
+
+    model: str
+    stage: str
+    fraction: float
+
+
+class ModelLoaded(Event, frozen=True):
+    """A model is ready after `seconds`. `parameters` counts its weights, `model_hash` names them."""
+
+    model: str
+    family: str
+    device: str
+    dtype: str
+    seconds: float
+    parameters: int
+    native_size: int
+    model_hash: str
+
+
+class ModelFailed(Event, frozen=True):
+    """A model asked for by `LoadModel` could not be loaded."""
+
+    model: str
+    message: str
+
+
+class JobQueued(Event, frozen=True):
+    """A job waits; `position` is 0 for the next one to run."""
+
+    job: str
+    position: int
+    recipe: Recipe
+
+
+class JobStarted(Event, frozen=True):
+    """A job samples now. `timesteps` has an entry a forward pass, `sigmas` one more (the last is the end)."""
+
+    job: str
+    recipe: Recipe
+    timesteps: tuple[float, ...]
+    sigmas: tuple[float, ...]
+
+
+class JobProgress(Event, frozen=True):
+    """Forward pass `index` (0-based) is done. `seconds` holds the times of the passes since the last
+    `JobProgress` that was delivered, the newest last: coalescing joins them, so none is lost."""
+
+    job: str
+    index: int
+    total: int
+    timestep: float
+    sigma: float
+    seconds: tuple[float, ...]
+
+
+class JobPreview(Event, frozen=True):
+    """The estimate of x0 after pass `index`, image `image` of the batch: `width * height * 3` RGB bytes."""
+
+    job: str
+    index: int
+    image: int
+    width: int
+    height: int
+    rgb: bytes
+
+
+class SavedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image on disk: its absolute path, the recipe of this one image and its size in pixels."""
+
+    path: str
+    recipe: Recipe
+    width: int
+    height: int
+
+
+class JobFinished(Event, frozen=True):
+    """All images of a job are saved. `seconds` covers sampling, decoding and saving, `steps_per_second` the
+    forward passes alone. `cancelled_at` is the pass after which `Cancel(keep=True)` stopped it."""
+
+    job: str
+    images: tuple[SavedImage, ...]
+    seconds: float
+    steps_per_second: float
+    cancelled_at: int | None = None
+
+
+class JobCancelled(Event, frozen=True):
+    """A job ended without an image because someone asked; `index` counts the passes that were done."""
+
+    job: str
+    index: int
+
+
+class JobFailed(Event, frozen=True):
+    """A job ended with a fault. `message` is a sentence that says what to do; the traceback is in the log."""
+
+    job: str
+    message: str
+
+
+class SchedulePlanned(Event, frozen=True):
+    """The answer to `PlanSchedule`; `problem` says why there is none (the lists are then empty)."""
+
+    request: int
+    timesteps: tuple[float, ...] = ()
+    sigmas: tuple[float, ...] = ()
+    init_noise_sigma: float = 1.0
+    evals_per_step: int = 1
+    problem: str = ""
+
+
+class Status(Event, frozen=True):
+    """What the engine is doing. `queued` counts jobs that wait, `running` is the job now sampling."""
+
+    pid: int
+    uptime_seconds: float
+    model: str | None
+    device: str
+    running: str | None
+    queued: int
+    clients: int
+
+
+AnyCommand = Generate | Cancel | LoadModel | PlanSchedule | SetPreview | GetStatus | Shutdown
+AnyEvent = (
+    EngineStarting
+    | EngineReady
+    | EngineFailed
+    | ModelLoading
+    | ModelLoaded
+    | ModelFailed
+    | JobQueued
+    | JobStarted
+    | JobProgress
+    | JobPreview
+    | JobFinished
+    | JobCancelled
+    | JobFailed
+    | SchedulePlanned
+    | Status
+)
+
+LATEST_ONLY: Final = (JobProgress, JobPreview, ModelLoading, EngineStarting, SchedulePlanned, Status)
+"""Events of which a slow client gets the newest alone (see `coalesce`); every other one is delivered."""
+
+
+def slot(event: AnyEvent) -> Hashable | None:
+    """What events have in common of which the newer stands for the older; None if all must be delivered."""
+    if not isinstance(event, LATEST_ONLY):
+        return None
+    return type(event), getattr(event, "job", None), getattr(event, "image", None)
+
+
+def coalesce(older: AnyEvent, newer: AnyEvent) -> AnyEvent | None:
+    """The one event that stands for both when `older` is not yet delivered; None if both must be delivered.
+
+    Two progress events of a job join their times. Other kinds in `LATEST_ONLY` keep the newer of the same
+    job; previews, of the same image of its batch.
+    """
+    if slot(newer) is None or slot(older) != slot(newer):
+        return None
+    if isinstance(newer, JobProgress) and isinstance(older, JobProgress):
+        return msgspec.structs.replace(newer, seconds=older.seconds + newer.seconds)
+    return newer
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_COMMANDS: Final = msgspec.msgpack.Decoder(AnyCommand)
+_EVENTS: Final = msgspec.msgpack.Decoder(AnyEvent)
+
+
+def encode(message: AnyCommand | AnyEvent) -> bytes:
+    """One message as msgpack bytes."""
+    return _ENCODER.encode(message)
+
+
+def decode_command(data: bytes) -> AnyCommand:
+    """The command in `data`; raises `msgspec.DecodeError` (or its `ValidationError`) if it holds none."""
+    return _COMMANDS.decode(data)
+
+
+def decode_event(data: bytes) -> AnyEvent:
+    """The event in `data`; raises `msgspec.DecodeError` (or its `ValidationError`) if it holds none."""
+    return _EVENTS.decode(data)

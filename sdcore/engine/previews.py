@@ -1,0 +1,90 @@
+"""Who wants previews, how large and how often; and the pictures for them. No torch."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from PIL import Image
+
+from sdcore.engine.mailbox import Mailbox
+from sdcore.engine.messages import JobPreview, SetPreview
+
+LARGEST: Final = 1024
+"""The largest box in pixels, whatever a client asks for: a preview is no more than an eighth of the image."""
+
+MOST_IMAGES: Final = 4
+"""How many images of a batch are previewed: more would cost the sampling itself."""
+
+
+class Previews:
+    """The previews that clients asked for. Any thread may ask; the worker thread makes them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._wanted: dict[Mailbox, SetPreview] = {}
+        self._due: dict[Mailbox, float] = {}
+
+    def want(self, mailbox: Mailbox, command: SetPreview) -> None:
+        """Send previews to `mailbox` from now on, as `command` says; a box of 0 ends them."""
+        with self._lock:
+            self._due.pop(mailbox, None)
+            if min(command.width, command.height) < 1 or not command.max_fps > 0:
+                self._wanted.pop(mailbox, None)
+            else:
+                self._wanted[mailbox] = command
+
+    def forget(self, mailbox: Mailbox) -> None:
+        """Send no more previews to `mailbox`."""
+        with self._lock:
+            self._wanted.pop(mailbox, None)
+            self._due.pop(mailbox, None)
+
+    def show(self, job: str, index: int, latents: Any, rgb_of: Callable[[Any], Any]) -> None:
+        """Send the estimate after pass `index` to whom it is due; without anyone, `rgb_of` is not called.
+
+        `rgb_of` makes a uint8 array (B, h, w, 3) of the latents.
+        """
+        due = self._take_due()
+        if not due:
+            return
+        pictures = [Image.fromarray(rgb) for rgb in rgb_of(latents)[:MOST_IMAGES]]
+        made: dict[tuple[int, int], list[JobPreview]] = {}
+        for mailbox, box in due:
+            if box not in made:
+                made[box] = [
+                    _event(job, index, image, fit(picture, box)) for image, picture in enumerate(pictures)
+                ]
+            for event in made[box]:
+                mailbox.put(event)
+
+    def _take_due(self) -> list[tuple[Mailbox, tuple[int, int]]]:
+        now = self._clock()
+        with self._lock:
+            due = [mailbox for mailbox in self._wanted if self._due.get(mailbox, -math.inf) <= now]
+            for mailbox in due:
+                self._due[mailbox] = now + 1 / self._wanted[mailbox].max_fps
+            return [(mailbox, _box(self._wanted[mailbox])) for mailbox in due]
+
+
+def fit(picture: Image.Image, box: tuple[int, int]) -> Image.Image:
+    """`picture` scaled to the largest size of its own proportions that fits into `box` (width, height)."""
+    scale = min(box[0] / picture.width, box[1] / picture.height)
+    size = tuple(
+        max(1, min(side, round(length * scale))) for length, side in zip(picture.size, box, strict=True)
+    )
+    return picture.resize((size[0], size[1]), Image.Resampling.BICUBIC)
+
+
+def _box(wanted: SetPreview) -> tuple[int, int]:
+    return min(wanted.width, LARGEST), min(wanted.height, LARGEST)
+
+
+def _event(job: str, index: int, image: int, picture: Image.Image) -> JobPreview:
+    return JobPreview(
+        job=job, index=index, image=image, width=picture.width, height=picture.height, rgb=picture.tobytes()
+    )

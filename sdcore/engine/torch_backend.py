@@ -1,0 +1,120 @@
+"""The backend on torch and diffusers. Imported by name and by the worker thread alone: nobody else pays."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from sdcore.engine.backend import Backend, Model, Plan, Report
+from sdcore.spec.recipe import Problem, Recipe, RecipeError, check
+
+if TYPE_CHECKING:
+    import torch
+
+_SETTINGS: Final = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DIFFUSERS_DISABLE_REMOTE_CODE": "1",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+}
+"""Read by the libraries when they are imported: nothing of theirs may reach the terminal or the network."""
+
+_IMPORTS: Final = (
+    ("torch", "torch", 0.0),
+    ("transformers", "transformers", 0.15),
+    ("diffusers", "diffusers", 0.25),
+    ("sdcore.diffusion.model", "Stable Diffusion's networks", 0.55),
+    ("sdcore.diffusion.loop", "the samplers", 0.98),
+)
+"""Module, what a person is told, and the share of the whole that is done before it."""
+
+_NICENESS: Final = 5
+
+
+def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backend:
+    """Import the libraries and choose the device. `polite` lowers this thread's priority on a CPU.
+
+    Raises `ModelError` if there is no such device, `ImportError` if a library is missing or broken.
+    """
+    os.environ.update(_SETTINGS)
+    for module, stage, fraction in _IMPORTS:
+        report(stage, fraction)
+        importlib.import_module(module)
+        _quieten(module)
+
+    import torch
+
+    from sdcore import opening
+    from sdcore.diffusion import loop, model, samplers
+    from sdcore.diffusion.vae import NotFiniteError
+    from sdcore.library.outputs import OutputError, save_image
+
+    target = model.choose_device(device)
+    if polite and target.type == "cpu":
+        _step_back()
+
+    def open_model(ref: str, progress: Report) -> Model:
+        return opening.open_model(ref, device=str(target), progress=progress)
+
+    def sample(opened: Any, recipe: Recipe) -> Any:
+        return loop.sample(opened, recipe)
+
+    def plan(recipe: Recipe, opened: Any) -> Plan:
+        recipe = check(recipe)
+        noise = samplers.SD1_NOISE if opened is None else opened.training_noise
+        try:
+            sampler = samplers.make_sampler(
+                recipe.sampler, recipe.schedule, recipe.steps, recipe.sigmas, noise
+            )
+        except ValueError as error:
+            raise RecipeError([Problem("schedule", str(error))]) from error
+        return Plan(
+            tuple(sampler.timesteps), tuple(sampler.sigmas), sampler.init_noise_sigma, sampler.evals_per_step
+        )
+
+    def release() -> None:
+        gc.collect()
+        if target.type == "cuda":
+            torch.cuda.empty_cache()
+
+    report("ready", 1.0)
+    return Backend(
+        device=str(target),
+        device_name=_name_of(target),
+        dtype=str(model.default_dtype(target)).removeprefix("torch."),
+        open_model=open_model,
+        sample=sample,
+        plan=plan,
+        save=save_image,
+        release=release,
+        sentences=(model.ModelError, OutputError, NotFiniteError),
+    )
+
+
+def _step_back() -> None:
+    """Let whoever types go first. Linux keeps a niceness for each thread, and torch's pool, which this one
+    makes later, inherits it; elsewhere the whole process steps back, which is this engine alone."""
+    with contextlib.suppress(OSError):
+        os.nice(_NICENESS)
+
+
+def _quieten(module: str) -> None:
+    """Send a library's warnings to the log instead of its handler on stderr, and stop its progress bars."""
+    if module not in ("diffusers", "transformers"):
+        return
+    settings = importlib.import_module(f"{module}.utils.logging")
+    settings.disable_default_handler()
+    settings.enable_propagation()
+    settings.disable_progress_bar()
+
+
+def _name_of(device: torch.device) -> str:
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{count} CPU core{'' if count == 1 else 's'}"

@@ -1,0 +1,342 @@
+"""The one long-lived thread that owns torch and the model: import, load, sample, decode, save.
+
+Jobs run one after another. Nothing but iteration happens between two forward passes: a cancel is a flag that
+is looked at before the next one, progress goes into mailboxes that never block.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sdcore.engine.backend import Backend, LoadBackend, Model, Step
+from sdcore.engine.faults import Fault, explain
+from sdcore.engine.messages import (
+    PROTOCOL,
+    AnyEvent,
+    EngineFailed,
+    EngineReady,
+    EngineStarting,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobProgress,
+    JobQueued,
+    JobStarted,
+    ModelFailed,
+    ModelLoaded,
+    ModelLoading,
+    SavedImage,
+)
+from sdcore.engine.previews import Previews
+from sdcore.library.record import BatchPlace
+from sdcore.spec.recipe import Recipe
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Job:
+    name: str
+    recipe: Recipe
+    cancelled: bool = False
+    keep: bool = False
+    seconds: list[float] = field(default_factory=list)
+    saved: list[SavedImage] = field(default_factory=list)
+
+
+@dataclass
+class _Load:
+    model: str
+    cancelled: bool = False
+
+
+class _Interrupted(BaseException):
+    """Raised out of a load that is not wanted any more. No Exception: no loader may take it for a fault."""
+
+
+class Worker:
+    """The worker thread. Its methods may be called from any thread, and return at once.
+
+    `publish` is given every event; it must not block. `describe` is the program's version and process, for
+    `EngineReady`. `on_backend` and `on_exit` are called on the thread, once.
+    """
+
+    def __init__(
+        self,
+        load_backend: LoadBackend,
+        publish: Callable[[AnyEvent], None],
+        previews: Previews,
+        *,
+        describe: tuple[str, int] = ("", 0),
+        on_backend: Callable[[Backend], None] = lambda backend: None,
+        on_exit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._load_backend = load_backend
+        self._publish = publish
+        self._previews = previews
+        self._version, self._pid = describe
+        self._on_backend = on_backend
+        self._on_exit = on_exit
+        self._changed = threading.Condition()
+        self._waiting: deque[_Job | _Load] = deque()
+        self._current: _Job | _Load | None = None
+        self._stopped = False
+        self._model: Model | None = None
+        self._model_ref = ""
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin: the libraries are imported first; what is submitted meanwhile waits."""
+        self._thread.start()
+
+    def submit(self, name: str, recipe: Recipe) -> None:
+        """Queue a job behind all others."""
+        with self._changed:
+            position = sum(isinstance(task, _Job) for task in self._waiting)
+            if self._stopped:
+                self._publish(
+                    JobFailed(job=name, message="The engine has stopped: generate again to start a new one.")
+                )
+                return
+            self._waiting.append(_Job(name, recipe))
+            # Published under the lock: the worker must not start the job before it is known to be queued.
+            self._publish(JobQueued(job=name, position=position, recipe=recipe))
+            self._changed.notify()
+
+    def load(self, model: str) -> None:
+        """Queue the loading of a model; it takes the place of another that has not begun."""
+        with self._changed:
+            self._waiting = deque(task for task in self._waiting if not isinstance(task, _Load))
+            self._waiting.append(_Load(model))
+            self._changed.notify()
+
+    def cancel(self, name: str, *, keep: bool = False) -> None:
+        """Stop a job: a waiting one at once, the running one before its next forward. Others are no fault."""
+        with self._changed:
+            current = self._current
+            if isinstance(current, _Job) and current.name == name:
+                current.keep = keep
+                current.cancelled = True
+                return
+            found = next(
+                (task for task in self._waiting if isinstance(task, _Job) and task.name == name), None
+            )
+            if found is not None:
+                self._waiting.remove(found)
+                self._publish(JobCancelled(job=name, index=0))
+
+    def stop(self) -> None:
+        """Have the thread end before its next forward pass."""
+        with self._changed:
+            self._stopped = True
+            if self._current is not None:
+                self._current.cancelled = True
+            self._changed.notify()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread; whether it ended within `timeout` seconds."""
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._on_exit()
+
+    def _work(self) -> None:
+        backend, fault = self._guarded(lambda: self._load_backend(self._report_start))
+        if backend is None:
+            if fault is not None:
+                self._give_up(Fault(f"The engine could not start: {fault.message}", fatal=True))
+            return
+        self._on_backend(backend)
+        self._publish(
+            EngineReady(
+                protocol=PROTOCOL,
+                pid=self._pid,
+                device=backend.device,
+                device_name=backend.device_name,
+                dtype=backend.dtype,
+                version=self._version,
+            )
+        )
+        while (task := self._next()) is not None:
+            fault = self._perform(backend, task)
+            if fault is not None and fault.fatal:
+                self._give_up(fault)
+                return
+
+    def _report_start(self, stage: str, fraction: float) -> None:
+        if self._stopped:
+            raise _Interrupted
+        self._publish(EngineStarting(stage=stage, fraction=fraction))
+
+    def _next(self) -> _Job | _Load | None:
+        with self._changed:
+            self._current = None
+            while not self._waiting and not self._stopped:
+                self._changed.wait()
+            if not self._stopped:
+                self._current = self._waiting.popleft()
+            return self._current
+
+    def _perform(self, backend: Backend, task: _Job | _Load) -> Fault | None:
+        """Do one task to its end, whatever happens; returns its fault."""
+        if isinstance(task, _Job):
+            _, fault = self._guarded(lambda: self._generate(backend, task), backend)
+            if fault is not None:
+                self._publish(JobFailed(job=task.name, message=_with_saved(fault.message, task)))
+        else:
+            _, fault = self._guarded(lambda: self._need(backend, task.model, task), backend)
+            if fault is not None:
+                self._publish(ModelFailed(model=task.model, message=fault.message))
+        return fault
+
+    def _guarded(self, action: Callable[[], Any], backend: Backend | None = None) -> tuple[Any, Fault | None]:
+        """(result, None), (None, why not) or, when it was interrupted, (None, None)."""
+        try:
+            return action(), None
+        except _Interrupted:
+            fault = None
+        except Exception as error:
+            fault = explain(error, backend.sentences if backend else ())
+            _log.error("%s", fault.message, exc_info=None if fault.foreseen else error)
+        # Outside of the handler, whose traceback held on to the tensors of every frame.
+        if backend is not None:
+            backend.release()
+        return None, fault
+
+    def _give_up(self, fault: Fault) -> None:
+        """Fail what waits, then the engine itself."""
+        with self._changed:
+            self._stopped = True
+            waiting, self._waiting = self._waiting, deque()
+        for task in waiting:
+            if isinstance(task, _Job):
+                self._publish(JobFailed(job=task.name, message=fault.message))
+        self._publish(EngineFailed(message=fault.message))
+
+    def _need(self, backend: Backend, ref: str, task: _Job | _Load) -> Model:
+        """The model `ref`, loaded in place of the present one unless it is that."""
+        if self._model is None or self._model_ref != ref:
+            if self._model is not None:
+                self._model = None
+                backend.release()
+            self._publish(ModelLoading(model=ref, stage="opening", fraction=0.0))
+            began = time.perf_counter()
+
+            def report(stage: str, fraction: float) -> None:
+                if task.cancelled:
+                    raise _Interrupted
+                self._publish(ModelLoading(model=ref, stage=stage, fraction=fraction))
+
+            self._model = backend.open_model(ref, report)
+            self._model_ref = ref
+            self._publish(_loaded(self._model, ref, time.perf_counter() - began))
+        elif isinstance(task, _Load):
+            self._publish(_loaded(self._model, ref, 0.0))
+        return self._model
+
+    def _generate(self, backend: Backend, job: _Job) -> None:
+        try:
+            model = self._need(backend, job.recipe.model, job)
+        except _Interrupted:
+            self._publish(JobCancelled(job=job.name, index=0))
+            raise
+        began = time.perf_counter()
+        plan = backend.plan(job.recipe, model)
+        self._publish(
+            JobStarted(job=job.name, recipe=job.recipe, timesteps=plan.timesteps, sigmas=plan.sigmas)
+        )
+        step = self._sample(backend, model, job)
+        at_end = step is not None and step.index + 1 == step.total
+        if step is None or (job.cancelled and not job.keep):
+            self._publish(JobCancelled(job=job.name, index=len(job.seconds)))
+            return
+        cancelled_at = None if at_end else step.index
+        self._save(backend, model, job, step.next_latents if at_end else step.denoised, cancelled_at)
+        self._publish(
+            JobFinished(
+                job=job.name,
+                images=tuple(job.saved),
+                seconds=time.perf_counter() - began,
+                steps_per_second=len(job.seconds) / max(sum(job.seconds), 1e-9),
+                cancelled_at=cancelled_at,
+            )
+        )
+
+    def _sample(self, backend: Backend, model: Model, job: _Job) -> Step | None:
+        """Iterate the loop until its end or a cancel; returns the last step, None if there was none."""
+        step: Step | None = None
+        if job.cancelled:
+            return step
+        with closing(cast(Any, backend.sample(model, job.recipe))) as steps:
+            for step in steps:
+                self._tell(model, job, step)
+                if job.cancelled:
+                    break
+        return step
+
+    def _tell(self, model: Model, job: _Job, step: Step) -> None:
+        job.seconds.append(step.seconds)
+        self._publish(
+            JobProgress(
+                job=job.name,
+                index=step.index,
+                total=step.total,
+                timestep=step.t,
+                sigma=step.sigma,
+                seconds=(step.seconds,),
+            )
+        )
+        if step.index + 1 < step.total:  # the decoded image follows the last one
+            self._previews.show(job.name, step.index, step.denoised, model.preview)
+
+    def _save(
+        self, backend: Backend, model: Model, job: _Job, latents: Any, cancelled_at: int | None
+    ) -> None:
+        """Decode and save one image after another: a batch needs the memory of one, and keeps what it has."""
+        count = job.recipe.batch_size
+        for index in range(count):
+            recipe = job.recipe.for_image(index)
+            image = model.decode(latents[index : index + 1])[0]
+            place = BatchPlace(size=count, index=index, seed=job.recipe.seed) if count > 1 else None
+            path = backend.save(
+                image,
+                recipe,
+                model_hash=model.model_hash,
+                family=model.family,
+                batch=place,
+                cancelled_at=cancelled_at,
+            )
+            job.saved.append(
+                SavedImage(path=str(path), recipe=recipe, width=image.width, height=image.height)
+            )
+
+
+def _loaded(model: Model, ref: str, seconds: float) -> ModelLoaded:
+    return ModelLoaded(
+        model=ref,
+        family=model.family,
+        device=str(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+        seconds=seconds,
+        parameters=model.parameters,
+        native_size=model.native_size,
+        model_hash=model.model_hash,
+    )
+
+
+def _with_saved(message: str, job: _Job) -> str:
+    return (
+        f"{message} {len(job.saved)} of {job.recipe.batch_size} images were saved." if job.saved else message
+    )

@@ -1,0 +1,181 @@
+"""A backend without torch: latents are numpy arrays, and a test decides when a step is done."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sdcore.engine.backend import Backend, Plan, Report
+from sdcore.engine.client import EngineClient
+from sdcore.engine.messages import AnyEvent
+from sdcore.library.record import BatchPlace
+from sdcore.spec.recipe import Problem, Recipe, RecipeError
+
+STEP_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class FakeStep:
+    index: int
+    total: int
+    t: float
+    sigma: float
+    denoised: Any
+    next_latents: Any
+    seconds: float = STEP_SECONDS
+
+
+class FakeModelError(RuntimeError):
+    """A sentence."""
+
+
+@dataclass
+class FakeModel:
+    ref: str
+    family: str = "SD1"
+    device: str = "cpu"
+    dtype: str = "torch.float32"
+    parameters: int = 7
+    native_size: int = 64
+    model_hash: str = "0123456789"
+    previewed: int = 0
+
+    def decode(self, latents: Any) -> list[Image.Image]:
+        """Grey images whose level is the latents' value."""
+        return [Image.new("RGB", (16, 8), (int(row.flat[0]),) * 3) for row in latents]
+
+    def preview(self, latents: Any) -> Any:
+        self.previewed += 1
+        return np.full((len(latents), 4, 8, 3), 200, np.uint8)
+
+
+@dataclass
+class FakeCore:
+    """What the fake backend did, and how it is to behave."""
+
+    gated: bool = False
+    """A gated loop waits for `step()` before each forward pass."""
+    fail_at: dict[int, BaseException] = field(default_factory=dict)
+    open_error: Exception | None = None
+    save_error: Exception | None = None
+    start_error: Exception | None = None
+    forwards: list[tuple[str, int]] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    models: list[FakeModel] = field(default_factory=list)
+    saved: list[tuple[int, Recipe, BatchPlace | None, int | None]] = field(default_factory=list)
+    threads: set[str] = field(default_factory=set)
+    released: int = 0
+    before_forward: Callable[[], None] = lambda: None
+    while_opening: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self._gate: queue.Queue[None] = queue.Queue()
+
+    def step(self, count: int = 1) -> None:
+        """Let `count` more forward passes happen."""
+        for _ in range(count):
+            self._gate.put(None)
+
+    def load(self, report: Report) -> Backend:
+        report("numbers", 0.0)
+        if self.start_error is not None:
+            raise self.start_error
+        report("ready", 1.0)
+        return Backend(
+            device="cpu",
+            device_name="a fake",
+            dtype="float32",
+            open_model=self._open,
+            sample=self._sample,
+            plan=self._plan,
+            save=self._save,
+            release=self._release,
+            sentences=(FakeModelError,),
+        )
+
+    def _open(self, ref: str, report: Report) -> FakeModel:
+        self._note_thread()
+        report("UNet", 0.5)
+        self.while_opening()
+        report("VAE", 0.9)
+        if self.open_error is not None:
+            raise self.open_error
+        self.opened.append(ref)
+        self.models.append(FakeModel(ref))
+        return self.models[-1]
+
+    def _sample(self, model: FakeModel, recipe: Recipe) -> Iterator[FakeStep]:
+        for index in range(recipe.steps):
+            if self.gated:
+                self._gate.get(timeout=30)
+            self._note_thread()
+            self.before_forward()
+            self.forwards.append((recipe.prompt, index))
+            if index in self.fail_at:
+                raise self.fail_at[index]
+            level = np.arange(recipe.batch_size).reshape(-1, 1) + 10 * index
+            yield FakeStep(
+                index, recipe.steps, float(-index), float(recipe.steps - index), level, level + 100
+            )
+
+    def _plan(self, recipe: Recipe, model: FakeModel | None) -> Plan:
+        if recipe.steps == 999:
+            raise RecipeError([Problem("steps", "Not 999.")])
+        return Plan(tuple(float(-i) for i in range(recipe.steps)), (1.0,) * (recipe.steps + 1), 14.6, 2)
+
+    def _save(
+        self,
+        image: Image.Image,
+        recipe: Recipe,
+        *,
+        model_hash: str,
+        family: str,
+        batch: BatchPlace | None,
+        cancelled_at: int | None,
+    ) -> Path:
+        self._note_thread()
+        if self.save_error is not None:
+            raise self.save_error
+        level = image.getpixel((0, 0))
+        assert isinstance(level, tuple)
+        self.saved.append((level[0], recipe, batch, cancelled_at))
+        return Path(f"/outputs/{len(self.saved):05d}.png")
+
+    def _release(self) -> None:
+        self.released += 1
+
+    def _note_thread(self) -> None:
+        self.threads.add(threading.current_thread().name)
+
+
+def until(events: Iterator[AnyEvent], *kinds: type[Any]) -> list[AnyEvent]:
+    """The events up to and with the first of one of `kinds`."""
+    seen: list[AnyEvent] = []
+    for event in events:
+        seen.append(event)
+        if isinstance(event, kinds):
+            return seen
+    raise AssertionError(f"the events ended without {kinds}: {seen}")
+
+
+async def told_until(client: EngineClient, *kinds: type[Any]) -> list[AnyEvent]:
+    """The same of a client on the event loop."""
+    seen: list[AnyEvent] = []
+    async for event in client.events():
+        seen.append(event)
+        if isinstance(event, kinds):
+            return seen
+    raise AssertionError(f"the events ended without {kinds}: {seen}")
+
+
+def names(events: list[AnyEvent]) -> list[str]:
+    """The kinds of events, in order, repetitions left out."""
+    kinds = [type(event).__name__ for event in events]
+    return [kind for kind, before in zip(kinds, [None, *kinds], strict=False) if kind != before]

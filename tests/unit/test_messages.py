@@ -1,0 +1,89 @@
+"""The contract: every message survives the wire, and what stands for what."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from sdcore.engine import messages as m
+from sdcore.spec.recipe import Recipe
+
+RECIPE = Recipe(
+    prompt="ein Häuschen 家", steps=2, seed=2**62, sigmas=(3.0, 1.0), schedule="custom", sampler="Euler"
+)
+PROGRESS = m.JobProgress(job="a", index=1, total=2, timestep=1.5, sigma=0.5, seconds=(0.1,))
+PREVIEW = m.JobPreview(job="a", index=1, image=0, width=2, height=1, rgb=bytes(range(6)))
+
+COMMANDS: list[m.AnyCommand] = [
+    m.Generate(job="a", recipe=RECIPE),
+    m.Cancel(job="a", keep=True),
+    m.LoadModel(model="tiny"),
+    m.PlanSchedule(request=3, recipe=RECIPE),
+    m.SetPreview(width=80, height=80),
+    m.GetStatus(),
+    m.Shutdown(when_idle=False),
+]
+EVENTS: list[m.AnyEvent] = [
+    m.EngineStarting(stage="torch", fraction=0.5),
+    m.EngineReady(protocol=1, pid=1, device="cpu", device_name="CPU", dtype="float32", version="0"),
+    m.EngineFailed(message="no"),
+    m.ModelLoading(model="tiny", stage="UNet", fraction=0.1),
+    m.ModelLoaded(model="tiny", family="SD1", device="cpu", dtype="float32", seconds=1.0, parameters=1,
+                  native_size=64, model_hash="0"),
+    m.ModelFailed(model="tiny", message="no"),
+    m.JobQueued(job="a", position=0, recipe=RECIPE),
+    m.JobStarted(job="a", recipe=RECIPE, timesteps=(1.0, 0.0), sigmas=(3.0, 1.0, 0.0)),
+    PROGRESS,
+    PREVIEW,
+    m.JobFinished(job="a", images=(m.SavedImage(path="/x", recipe=RECIPE, width=8, height=8),), seconds=1.0,
+                  steps_per_second=2.0),
+    m.JobCancelled(job="a", index=0),
+    m.JobFailed(job="a", message="no"),
+    m.SchedulePlanned(request=3, problem="no"),
+    m.Status(pid=1, uptime_seconds=1.0, model=None, device="cpu", running=None, queued=0, clients=1),
+]  # fmt: skip
+
+
+def test_the_lists_here_cover_every_message() -> None:
+    assert {type(command) for command in COMMANDS} == set(get_args(m.AnyCommand))
+    assert {type(event) for event in EVENTS} == set(get_args(m.AnyEvent))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_commands_survive_the_wire(command: m.AnyCommand) -> None:
+    assert m.decode_command(m.encode(command)) == command
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_events_survive_the_wire(event: m.AnyEvent) -> None:
+    assert m.decode_event(m.encode(event)) == event
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", m.encode(EVENTS[0]), msgspec.msgpack.encode({"type": "Rm"})])
+def test_what_is_no_command_is_refused(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        m.decode_command(data)
+
+
+def test_progress_joins_its_times() -> None:
+    later = msgspec.structs.replace(PROGRESS, index=2, seconds=(0.2, 0.3))
+    assert m.coalesce(PROGRESS, later) == msgspec.structs.replace(later, seconds=(0.1, 0.2, 0.3))
+
+
+def test_a_newer_preview_stands_for_an_older_of_the_same_image_alone() -> None:
+    newer = msgspec.structs.replace(PREVIEW, index=2)
+    assert m.coalesce(PREVIEW, newer) == newer
+    assert m.coalesce(PREVIEW, msgspec.structs.replace(newer, image=1)) is None
+    assert m.coalesce(PREVIEW, msgspec.structs.replace(newer, job="b")) is None
+
+
+@pytest.mark.parametrize("event", [event for event in EVENTS if not isinstance(event, m.LATEST_ONLY)])
+def test_results_stand_for_nothing_else(event: m.AnyEvent) -> None:
+    assert m.slot(event) is None
+    assert m.coalesce(event, event) is None
+
+
+def test_different_kinds_do_not_join() -> None:
+    assert m.coalesce(PROGRESS, PREVIEW) is None

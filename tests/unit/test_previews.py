@@ -1,0 +1,77 @@
+"""Who gets which preview, and how often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sdcore.engine.mailbox import Mailbox
+from sdcore.engine.messages import JobPreview, SetPreview
+from sdcore.engine.previews import LARGEST, MOST_IMAGES, Previews, fit
+
+
+def rgb(count: int) -> Any:
+    return np.zeros((count, 4, 8, 3), np.uint8)
+
+
+def pictures(mailbox: Mailbox) -> list[JobPreview]:
+    found = []
+    while isinstance(event := mailbox.take(), JobPreview):
+        found.append(event)
+    return found
+
+
+def test_a_client_gets_at_most_its_frames_a_second() -> None:
+    now = [0.0]
+    previews, often, seldom = Previews(clock=lambda: now[0]), Mailbox(), Mailbox()
+    previews.want(often, SetPreview(width=8, height=8, max_fps=10))
+    previews.want(seldom, SetPreview(width=8, height=8, max_fps=2))
+    counts = [0, 0]
+    for frame in range(100):
+        now[0] = frame * 0.01
+        previews.show("a", frame, 1, rgb)
+        counts[0] += len(pictures(often))
+        counts[1] += len(pictures(seldom))
+    assert counts == [10, 2]
+
+
+def test_clients_have_boxes_of_their_own() -> None:
+    previews, one, two = Previews(), Mailbox(), Mailbox()
+    previews.want(one, SetPreview(width=16, height=80))
+    previews.want(two, SetPreview(width=9999, height=9999))
+    previews.show("a", 3, 1, rgb)
+    assert [(event.width, event.height) for event in pictures(one)] == [(16, 8)]
+    assert [(event.width, event.height) for event in pictures(two)] == [(LARGEST, LARGEST // 2)]
+
+
+def test_some_images_of_a_batch_are_shown() -> None:
+    previews, mailbox = Previews(), Mailbox()
+    previews.want(mailbox, SetPreview(width=8, height=8))
+    previews.show("a", 0, 64, rgb)
+    assert [event.image for event in pictures(mailbox)] == list(range(MOST_IMAGES))
+
+
+@pytest.mark.parametrize(
+    "off",
+    [SetPreview(width=0, height=8), SetPreview(width=8, height=0), SetPreview(width=8, height=8, max_fps=0)],
+)
+def test_nobody_who_turned_them_off_is_worked_for(off: SetPreview) -> None:
+    previews, mailbox = Previews(), Mailbox()
+    previews.want(mailbox, SetPreview(width=8, height=8))
+    previews.want(mailbox, off)
+    previews.show("a", 0, 1, lambda latents: pytest.fail("a preview was made for nobody"))
+    assert len(mailbox) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "box", "fitted"),
+    [((16, 16), (160, 90), (90, 90)), ((64, 64), (8, 8), (8, 8)), ((64, 1), (8, 8), (8, 1)),
+     ((3, 2), (100, 100), (100, 67))],
+)  # fmt: skip
+def test_a_picture_keeps_its_proportions(
+    size: tuple[int, int], box: tuple[int, int], fitted: tuple[int, int]
+) -> None:
+    assert fit(Image.new("RGB", size), box).size == fitted
