@@ -1,0 +1,128 @@
+"""The settings in `config.toml`: read with care, written back without touching what is not ours."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from sdcore.library import paths
+from sdcore.library.atomic import write_atomically
+from sdcore.spec.sanitise import sanitise
+
+COLORS: Final = ("auto", "truecolor", "256", "16")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person can set for good. The command line's options win over these."""
+
+    model: str = "tiny"
+    outputs: str = ""
+    """The folder of the images; empty for the usual one."""
+    color: str = "auto"
+    mouse: bool = True
+    preview_fps: float = 10.0
+
+    def outputs_dir(self) -> Path:
+        """The folder of the images, absolute."""
+        return Path(self.outputs).expanduser().absolute() if self.outputs else paths.outputs_dir()
+
+
+class SettingsError(Exception):
+    """The settings could not be written; the message is one sentence that says what to do."""
+
+
+def _is_folder(value: str) -> bool:
+    try:
+        return "\0" not in str(Path(value).expanduser())
+    except RuntimeError:  # the home of a user whom nobody knows
+        return False
+
+
+_CHECKS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "model": (lambda value: bool(value.strip()), "the name or folder of a model"),
+    "outputs": (_is_folder, "a folder"),
+    "color": (lambda value: value in COLORS, f"one of {', '.join(COLORS)}"),
+    "mouse": (lambda value: True, "true or false"),
+    "preview_fps": (lambda value: 0 <= value <= 30, "a number from 0 (no preview) to 30"),
+}
+_DEFAULTS: Final = msgspec.structs.asdict(Settings())
+_TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+
+
+def config_file() -> Path:
+    """Where the settings are kept."""
+    return paths.config_dir() / "config.toml"
+
+
+def load(path: Path | None = None) -> tuple[Settings, list[str]]:
+    """The settings, and a sentence for each thing in the file that could not be used. Never fails."""
+    path = path or config_file()
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Settings(), []
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        reason = sanitise(str(fault), newlines=False)
+        return Settings(), [f"{path} could not be read, so the defaults are used: {reason}."]
+    good: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in found.items():
+        if name not in _CHECKS:
+            problems.append(
+                f"{path} sets {sanitise(name, newlines=False)!r}, which means nothing here; it is kept."
+            )
+            continue
+        passes, wanted = _CHECKS[name]
+        try:
+            value = msgspec.convert(value, _TYPES[name])
+        except msgspec.ValidationError:
+            passes = _never
+        if passes(value):
+            good[name] = value
+        else:
+            problems.append(f"{path}: {name} must be {wanted}; the default is used.")
+    return Settings(**good), problems
+
+
+def save(settings: Settings, path: Path | None = None) -> None:
+    """Write the settings that differ from what the file says; the rest of it stays, comments and all.
+
+    Raises `SettingsError`.
+    """
+    path = path or config_file()
+    wanted = msgspec.structs.asdict(settings)
+    try:
+        text = path.read_text("utf-8") if path.exists() else ""
+        before = tomllib.loads(text)
+        changes = {
+            name: value for name, value in wanted.items() if before.get(name, _DEFAULTS[name]) != value
+        }
+        for name, value in changes.items():
+            text = _set(text, name, value)
+        if tomllib.loads(text) != {**before, **changes}:
+            raise SettingsError(f"{path} is written in a way that cannot be changed safely; edit it by hand.")
+        write_atomically(path, text.encode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise SettingsError(f"{path} is not valid TOML, so it was left alone; mend it by hand.") from fault
+    except OSError as fault:
+        raise SettingsError(f"{path} could not be written: {fault.strerror or fault}.") from fault
+
+
+def _set(text: str, name: str, value: str | bool | float) -> str:
+    """`text` with the top-level key `name` set to `value`, on its own line or a new first one."""
+    # A JSON string of printable ASCII is a TOML string too, and numbers and booleans are written alike.
+    line = f"{name} = {json.dumps(value)}"
+    table = re.search(r"^[ \t]*\[", text, re.M)
+    head, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
+    head, count = re.subn(rf"^[ \t]*{name}[ \t]*=.*$", lambda _: line, head, count=1, flags=re.M)
+    return head + rest if count else f"{line}\n{text}"
+
+
+def _never(value: object) -> bool:
+    return False

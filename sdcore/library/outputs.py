@@ -1,0 +1,157 @@
+"""Images on disk: private, atomic, numbered by the day, never over another file."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from sdcore.library import config, record
+from sdcore.library.record import BatchPlace
+from sdcore.spec import infotext
+from sdcore.spec.recipe import Recipe
+from sdcore.spec.sanitise import sanitise
+
+__all__ = ["BatchPlace", "OutputError", "save_image", "slug"]
+
+SLUG_LENGTH: Final = 40
+_NUMBER: Final = re.compile(r"([0-9]{5,9})-")
+_WORD: Final = re.compile(r"[a-z0-9]+")
+_NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+_REASONS: Final = {
+    errno.ENOSPC: "there is no space left on that disk; make room or choose another folder",
+    errno.EDQUOT: "your disk quota is used up; make room or choose another folder",
+    errno.EACCES: "you may not write there; change the permissions or choose another folder",
+    errno.EPERM: "you may not write there; change the permissions or choose another folder",
+    errno.EROFS: "that disk is read-only; choose another folder",
+    errno.ENOTDIR: "a part of that path is a file; choose another folder",
+    errno.EEXIST: "there is a file of that name; choose another folder",
+}
+
+
+class OutputError(Exception):
+    """An image could not be saved; the message is one sentence that says what to do."""
+
+
+def save_image(
+    image: Image.Image,
+    recipe: Recipe,
+    *,
+    folder: Path | None = None,
+    model_hash: str = "",
+    family: str = "",
+    batch: BatchPlace | None = None,
+    cancelled_at: int | None = None,
+) -> Path:
+    """Write `image` as `folder/YYYY-MM-DD/NNNNN-seed-slug.png` and return the absolute path.
+
+    `recipe` is that of this one image (`Recipe.for_image`); `folder` is that of the settings when None. The
+    file appears whole or not at all, and never in place of another, whatever other processes write there.
+    Raises `OutputError`.
+    """
+    now = datetime.now().astimezone()
+    made = record.ImageRecord(
+        version=record.VERSION,
+        recipe=recipe,
+        model_hash=model_hash,
+        family=family,
+        batch=batch,
+        cancelled_at=cancelled_at,
+        software=record.software(),
+        created=now.isoformat(timespec="seconds"),
+    )
+    chunks = PngInfo()
+    chunks.add_text("parameters", infotext.write(recipe, model_hash=model_hash, version=made.software))
+    chunks.add_text(record.CHUNK, record.encode(made))
+    place = folder
+    try:
+        place = config.load()[0].outputs_dir() if folder is None else folder
+        day = place.absolute() / f"{now:%Y-%m-%d}"
+        day.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _write(image, chunks, day, f"{recipe.seed}-{slug(recipe.prompt)}")
+    except OSError as fault:
+        where = sanitise(str(place or "the outputs folder"), newlines=False)
+        reason = _REASONS.get(fault.errno or 0, sanitise(fault.strerror or str(fault), newlines=False))
+        raise OutputError(f"The image could not be saved in {where}: {reason}.") from fault
+
+
+def slug(prompt: str) -> str:
+    """The first words of a prompt as lower-case ASCII joined by hyphens, at most `SLUG_LENGTH` characters."""
+    plain = unicodedata.normalize("NFKD", prompt[: 8 * SLUG_LENGTH]).encode("ascii", "ignore").decode()
+    name = ""
+    for word in _WORD.findall(plain.lower()):
+        longer = f"{name}-{word}" if name else word[:SLUG_LENGTH]
+        if len(longer) > SLUG_LENGTH:
+            break
+        name = longer
+    return name or "image"
+
+
+def _write(image: Image.Image, chunks: PngInfo, day: Path, rest: str) -> Path:
+    """Write beside the target, make it durable, then give it the next free number."""
+    descriptor, name = tempfile.mkstemp(dir=day, prefix=".", suffix=".part")  # 0600
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            image.save(cast(BinaryIO, file), "PNG", pnginfo=chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        with _held(day) as folder:
+            target = _place(part, day, rest)
+            os.fsync(folder)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _place(part: Path, day: Path, rest: str) -> Path:
+    number = _highest(day) + 1
+    while True:
+        target = day / f"{number:05d}-{rest}.png"
+        try:
+            _link(part, target)
+        except FileExistsError:
+            number += 1
+        else:
+            return target
+
+
+def _link(part: Path, target: Path) -> None:
+    try:
+        os.link(part, target)
+    except OSError as fault:
+        if fault.errno not in _NO_LINKS:
+            raise
+        # A file system without hard links: claim the name first, so that replacing it harms nobody.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        part.replace(target)
+
+
+def _highest(day: Path) -> int:
+    found = (_NUMBER.match(entry.name) for entry in os.scandir(day))
+    return max((int(match[1]) for match in found if match), default=0)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[int]:
+    """Hold `folder` against other writers while a number is chosen; yields its descriptor."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Some network file systems cannot lock a folder. Names stay safe there, only numbers may repeat.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,61 @@
+"""What an image of ours says about itself: the lossless JSON of its PNG chunk `sdtui`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+import sdcore
+from sdcore.spec.recipe import Recipe
+
+CHUNK: Final = "sdtui"
+VERSION: Final = 1
+"""Raised by one when a reader of the old layout would misunderstand the new one."""
+
+
+class BatchPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an image stood in its batch: image `index` (0-based) of `size`, whose first seed was `seed`.
+
+    It matters because samplers that draw noise while they run, and the arithmetic of some devices, can
+    give an image of a batch other bits than the same image made alone.
+    """
+
+    size: int
+    index: int
+    seed: int
+
+
+class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one image was made. `recipe` is a batch of one; `batch` says which larger one it came from.
+
+    `cancelled_at` is the forward pass (0-based) after which the run was stopped, absent when it was not;
+    `created` is an ISO 8601 time with its zone; `software` names the program and its version.
+    """
+
+    version: int
+    recipe: Recipe
+    model_hash: str = ""
+    family: str = ""
+    batch: BatchPlace | None = None
+    cancelled_at: int | None = None
+    software: str = ""
+    created: str = ""
+
+
+_DECODER: Final = msgspec.json.Decoder(ImageRecord)
+
+
+def software() -> str:
+    """This program and its version, as records and infotexts name it."""
+    return f"sdtui {sdcore.__version__}"
+
+
+def encode(record: ImageRecord) -> str:
+    """The record as one line of JSON."""
+    return msgspec.json.encode(record).decode()
+
+
+def decode(text: str) -> ImageRecord:
+    """The record in `text`; raises `msgspec.DecodeError` (or its `ValidationError`) if it holds none."""
+    return _DECODER.decode(text)
