@@ -1,0 +1,138 @@
+"""A real pseudo-terminal with a program in it, and pyte as the terminal emulator that shows its screen."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping
+from typing import Self
+
+import pyte
+
+PATIENCE = 150.0
+"""Seconds after which a wait fails; never waited for when all is well."""
+
+
+class Terminal:
+    """`sdtui` with `arguments` on a pseudo-terminal. `screen` is what a person sees, `output` all bytes so far."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        columns: int = 80,
+        rows: int = 24,
+        environment: Mapping[str, str] | None = None,
+        emulate: bool = True,
+    ) -> None:
+        self.output = bytearray()
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen) if emulate else None
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+        self.started = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tui.cli", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.alive:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._drain_until_exit(10.0)
+        if self.alive:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+
+    def type(self, keys: str) -> None:
+        """Send keys as a terminal would."""
+        os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Tell the program that its window has another size now."""
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
+    def hang_up(self) -> None:
+        """What a lost line does to the program in the terminal."""
+        os.killpg(self._process.pid, signal.SIGHUP)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the program still runs."""
+        return self._process.poll() is None
+
+    def blind(self) -> None:
+        """Emulate the screen no longer: what is measured from here on is the program, not pyte."""
+        self._stream = None
+
+    def text(self) -> str:
+        """The screen as lines of text."""
+        return "\n".join(self.screen.display)
+
+    def colours(self) -> tuple[tuple[str, str], ...]:
+        """Foreground and background of every half-block cell on the screen, row by row: the picture."""
+        rows = (self.screen.buffer[y] for y in range(self.screen.lines))
+        cells = (row[x] for row in rows for x in range(self.screen.columns))
+        return tuple((cell.fg, cell.bg) for cell in cells if cell.data in "▀▄")
+
+    def read(self, seconds: float) -> bool:
+        """Take what the program writes within `seconds`, at most one piece; False when there was nothing."""
+        ready, _, _ = select.select([self._master], [], [], seconds)
+        if not ready:
+            return False
+        try:
+            piece = os.read(self._master, 1 << 16)
+        except OSError:  # the program has gone and taken its side of the terminal along
+            return False
+        self.output += piece
+        if self._stream is not None:
+            self._stream.feed(piece)
+        return bool(piece)
+
+    def wait_until(self, wanted: Callable[[], object], patience: float = PATIENCE) -> None:
+        """Read until `wanted()` is true; fails with the screen when the program ends first or never gets there."""
+        deadline = time.monotonic() + patience
+        while not wanted():
+            quiet = not self.read(0.2)
+            if quiet and not self.alive:
+                raise AssertionError(f"ended with {self._process.returncode}; the screen was\n{self.text()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited in vain; the screen was\n{self.text()}")
+
+    def wait_for(self, text: str, patience: float = PATIENCE) -> None:
+        """Read until `text` stands on the screen."""
+        self.wait_until(lambda: text in self.text(), patience)
+
+    def exit_status(self, patience: float = PATIENCE) -> int:
+        """The program's exit status, once it has ended by itself."""
+        self._drain_until_exit(patience)
+        return self._process.wait(timeout=1)
+
+    def _drain_until_exit(self, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while self.alive and time.monotonic() < deadline:
+            self.read(0.1)
+        while self.read(0.05):
+            pass
+        if self.alive:
+            raise subprocess.TimeoutExpired("sdtui", patience)

@@ -1,0 +1,211 @@
+"""`sdtui` and its subcommands: a table. Nothing heavy is imported before it must be."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from sdcore.spec.sanitise import sanitise
+from tui.term.colour import FLAGS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `sdtui`; returns the exit status: 0, 1 (failed) or 2 (usage)."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a C locale is no reason to fail
+    options = _parser().parse_args(arguments)
+    from tui.commands.console import FAILED, CommandError, complain
+
+    try:
+        module, _, function = options.run.partition(":")
+        status: int = getattr(importlib.import_module(module), function or "run")(options)
+    except CommandError as fault:
+        complain(str(fault))
+        return fault.status
+    except KeyboardInterrupt:
+        complain("Stopped.")
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not try to flush what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as fault:
+        complain(_logged(fault))
+        return FAILED
+    return status
+
+
+def _logged(fault: Exception) -> str:
+    """One sentence on a fault that nobody foresaw; its traceback goes to the log."""
+    import logging
+
+    from sdcore.engine.log import log_path, log_to, open_log
+
+    what = f"{type(fault).__name__}: {fault}".splitlines()[0][:200]
+    try:
+        log_to(open_log())
+        logging.getLogger(__name__).error("unforeseen", exc_info=fault)
+    except OSError:
+        return f"Something went wrong ({what}), and the log cannot be written; run sdtui doctor."
+    return f"Something went wrong ({what}); the details are in {log_path()}."
+
+
+@dataclass(frozen=True)
+class Option:
+    """An argument of a command as argparse takes it."""
+
+    flags: tuple[str, ...]
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: where it is implemented ("module" or "module:function"), and what it takes."""
+
+    name: str
+    run: str
+    summary: str
+    options: tuple[Option, ...] = ()
+
+
+def _option(*flags: str, **settings: Any) -> Option:
+    return Option(flags, settings)
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not re.fullmatch("-?[0-9]{1,19}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"a whole number from {least} to {most} is wanted, not {text!r}")
+        return int(text)
+
+    return number
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch("([0-9]{1,5})[x×]([0-9]{1,5})", text.lower())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"WIDTHxHEIGHT is wanted, for example 512x512, not {text!r}")
+    return int(found[1]), int(found[2])
+
+
+_IMAGE: Final = _option("image", metavar="IMAGE", help="a PNG, JPEG or WebP file")
+_JSON: Final = _option("--json", action="store_true", help="one JSON object a line on stdout, nothing else")
+_MODEL: Final = _option("--model", metavar="REF", help="tiny, or a diffusers folder")
+_DEVICE: Final = _option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
+_COLOR: Final = _option("--color", choices=tuple(FLAGS), help="the terminal's colours (auto)")
+
+SHARED: Final = (_MODEL, _DEVICE, _COLOR)
+"""Options of the app and of some commands, taken before and behind the command's name."""
+
+COMMANDS: Final = (
+    Command(
+        "generate",
+        "tui.commands.generate",
+        "make images without the app",
+        (
+            _option("prompt", metavar="PROMPT", help="what to make"),
+            _option("--negative", default="", metavar="TEXT", help="what to keep out"),
+            _option("--steps", type=_whole(1, 1000), default=30, metavar="N", help="sampler steps (30)"),
+            _option("--guidance", type=float, default=7.5, metavar="G", help="guidance scale (7.5)"),
+            _option(
+                "--seed", type=_whole(-1, 2**63 - 1), default=-1, metavar="S", help="-1 or absent: random"
+            ),
+            _option("--size", type=_size, metavar="WxH", help="pixels, multiples of 8 (the model's own)"),
+            _option(
+                "--count", type=_whole(1, 10_000), default=1, metavar="N", help="images, from seeds S, S+1, …"
+            ),
+            _option("--sampler", default="LMS", metavar="NAME", help="see sdtui samplers (LMS)"),
+            _option("--schedule", default="automatic", metavar="NAME", help="see sdtui samplers (automatic)"),
+            _MODEL,
+            _DEVICE,
+            _option("--out", metavar="DIR", help="save below this folder"),
+            _COLOR,
+            _JSON,
+        ),
+    ),
+    Command("inspect", "tui.commands.inspect", "how was this image made?", (_IMAGE, _JSON)),
+    Command("show", "tui.commands.show", "show an image in the terminal", (_IMAGE, _COLOR)),
+    Command(
+        "replay",
+        "tui.commands.replay",
+        "make an image again from what it says about itself",
+        (
+            _IMAGE,
+            _option(
+                "--verify",
+                action="store_true",
+                help="compare the pixels instead; exit status 1 if they differ",
+            ),
+            _MODEL,
+            _DEVICE,
+            _COLOR,
+        ),
+    ),
+    Command(
+        "models",
+        "tui.commands.models",
+        "which models are there?",
+        (_option("folders", nargs="*", metavar="FOLDER", help="diffusers folders to list as well"), _JSON),
+    ),
+    Command("samplers", "tui.commands.samplers", "which samplers and noise schedules are there?", (_JSON,)),
+    Command("status", "tui.commands.engine:status", "what is the engine process doing?", (_JSON,)),
+    Command("stop", "tui.commands.engine:stop", "end the engine process"),
+    Command("doctor", "tui.commands.doctor", "what works here, what does not, what to do"),
+    Command(
+        "bench",
+        "tui.commands.bench",
+        "this loop beside diffusers' own pipeline, in one run",
+        (
+            _option(
+                "--turns", type=_whole(1, 1000), default=7, metavar="N", help="how often each side runs (7)"
+            ),
+            _option("--steps", type=_whole(1, 1000), default=30, metavar="N", help="sampler steps (30)"),
+            _DEVICE,
+            _JSON,
+        ),
+    ),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong usage in text that is safe to show."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(sanitise(message))
+
+
+def _parser() -> argparse.ArgumentParser:
+    import sdcore
+
+    parser = _Parser(
+        prog="sdtui",
+        description="Stable Diffusion in the terminal. Without a command, the app opens.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run="tui.commands.open")
+    parser.add_argument("--version", action="version", version=f"sdtui {sdcore.__version__}")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    for option in SHARED:
+        parser.add_argument(*option.flags, **option.settings)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    for command in COMMANDS:
+        child = commands.add_parser(
+            command.name, help=command.summary, description=command.summary, allow_abbrev=False
+        )
+        child.set_defaults(run=command.run)
+        for option in command.options:
+            # Given before the command, it must not be reset by its default behind it.
+            default = {"default": argparse.SUPPRESS} if option in SHARED else {}
+            child.add_argument(*option.flags, **option.settings | default)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

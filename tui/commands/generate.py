@@ -1,0 +1,85 @@
+"""`sdtui generate`: prompts to images without the app, by an engine in this process."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import msgspec
+
+from sdcore.engine.messages import JobFinished
+from sdcore.library import checkpoints
+from sdcore.library.config import load
+from sdcore.library.metadata import read_pixels
+from sdcore.spec.recipe import Recipe, RecipeError, check
+from tui.commands.console import USAGE, CommandError, complain, say, say_json
+from tui.commands.making import Maker
+from tui.commands.show import print_image
+
+RANDOM_SEEDS = 2**32
+"""Random seeds are drawn below this: what other programs take for a seed."""
+
+
+def run(options: Namespace) -> int:
+    """Make the images one after another, each from a seed of its own, and print where each was saved."""
+    settings, problems = load()
+    for problem in problems:
+        complain(problem)
+    recipe = _recipe(options, options.model or settings.model)
+    folder = _writable(Path(options.out).absolute() if options.out else settings.outputs_dir())
+    with Maker(device=options.device, folder=folder) as maker:
+        for index in range(options.count):
+            title = f"image {index + 1} of {options.count}" if options.count > 1 else "sampling"
+            _tell(
+                maker.make(recipe.for_image(index), title),
+                as_json=options.json,
+                color=options.color or settings.color,
+            )
+    return 0
+
+
+def _writable(folder: Path) -> Path:
+    """`folder`, made if it is not there; raises `CommandError` before any work is done for nothing."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as fault:
+        raise CommandError(f"{folder} cannot be made: {fault.strerror}; choose another folder.") from fault
+    return folder
+
+
+def _recipe(options: Namespace, ref: str) -> Recipe:
+    recipe = Recipe(
+        prompt=options.prompt,
+        negative_prompt=options.negative,
+        steps=options.steps,
+        guidance_scale=options.guidance,
+        seed=secrets.randbelow(RANDOM_SEEDS) if options.seed == -1 else options.seed,
+        sampler=options.sampler,
+        schedule=options.schedule,
+        model=ref,
+    )
+    if options.size:
+        recipe = msgspec.structs.replace(recipe, width=options.size[0], height=options.size[1])
+    try:
+        check(recipe.for_image(options.count - 1))
+        recipe = check(recipe)
+        model = checkpoints.describe(ref)
+    except RecipeError as fault:
+        raise CommandError(str(fault), USAGE) from fault
+    except checkpoints.UnknownModelError as fault:
+        raise CommandError(str(fault)) from fault
+    width, height = options.size or (model.native_size, model.native_size)
+    return msgspec.structs.replace(recipe, width=width, height=height, model=model.ref)
+
+
+def _tell(finished: JobFinished, *, as_json: bool, color: str) -> None:
+    for image in finished.images:
+        if as_json:
+            pace = {"seconds": finished.seconds, "steps_per_second": finished.steps_per_second}
+            say_json({"path": image.path, **pace, **msgspec.to_builtins(image.recipe)})
+            continue
+        if sys.stdout.isatty():
+            print_image(read_pixels(image.path), color)
+        say(image.path)

@@ -1,0 +1,122 @@
+"""Recipes made by an engine in this process, with a progress bar on stderr where that is a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import os
+import sys
+from pathlib import Path
+from typing import Self
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from sdcore.engine.backend import Backend, LoadBackend, Report
+from sdcore.engine.local import LocalEngine, torch_backend
+from sdcore.engine.log import log_to, open_log
+from sdcore.engine.messages import (
+    AnyEvent,
+    EngineFailed,
+    EngineStarting,
+    Generate,
+    JobFailed,
+    JobFinished,
+    JobProgress,
+    JobStarted,
+    ModelLoading,
+)
+from sdcore.library.outputs import save_image
+from sdcore.spec.recipe import Recipe
+from sdcore.spec.sanitise import sanitise
+from tui.commands.console import CommandError, rich_console
+
+_START = "starting"
+
+
+class Maker:
+    """An engine of one's own whose images are saved below `folder`.
+
+    with Maker(device="auto", folder=folder) as maker:
+        finished = maker.make(recipe, "sampling")
+
+    Leaving it, by Ctrl-C too, ends the engine before its next forward pass.
+    """
+
+    def __init__(self, *, device: str, folder: Path) -> None:
+        self._engine = LocalEngine(_saving_in(folder, torch_backend(device)))
+        self._client = self._engine.attach()
+        self._names = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        log_to(open_log())
+        self._engine.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._engine.close()
+
+    def make(self, recipe: Recipe, title: str) -> JobFinished:
+        """Make all images of `recipe`; `title` stands beside the progress bar. Raises `CommandError`."""
+        self._client.send(Generate(job=str(next(self._names)), recipe=recipe))
+        with _Bar(title) as bar:
+            for event in self._client:
+                match event:
+                    case JobFinished():
+                        return event
+                    case JobFailed() | EngineFailed():
+                        raise CommandError(event.message)
+                bar.show(event)
+        raise CommandError("The engine ended without an answer; see the log that sdtui doctor names.")
+
+
+def _saving_in(folder: Path, load: LoadBackend) -> LoadBackend:
+    def load_and_save(report: Report) -> Backend:
+        return dataclasses.replace(load(report), save=functools.partial(save_image, folder=folder))
+
+    return load_and_save
+
+
+class _Bar:
+    """What the engine does, on one line of stderr that vanishes; nothing where that is no terminal."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._passes = 0
+        self._seconds = 0.0
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[rate]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            console=rich_console(stderr=True),
+            transient=True,
+            expand=True,
+            disable=not sys.stderr.isatty() or os.environ.get("TERM") == "dumb",
+        )
+        self._task: TaskID = self._progress.add_task(_START, total=1.0, rate="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def show(self, event: AnyEvent) -> None:
+        match event:
+            case EngineStarting():
+                self._stage(f"{_START}: {event.stage}", event.fraction)
+            case ModelLoading():
+                self._stage(f"loading {event.model}: {event.stage}", event.fraction)
+            case JobStarted():
+                self._progress.reset(self._task, total=len(event.timesteps), description=self._title, rate="")
+            case JobProgress():
+                self._passes += len(event.seconds)
+                self._seconds += sum(event.seconds)
+                rate = f"{event.index + 1}/{event.total} · {self._passes / max(self._seconds, 1e-9):.1f} it/s"
+                self._progress.update(self._task, completed=event.index + 1, rate=rate)
+
+    def _stage(self, text: str, fraction: float) -> None:
+        shown = sanitise(text, newlines=False)
+        self._progress.update(self._task, description=shown, completed=fraction, total=1.0)
