@@ -1,0 +1,138 @@
+"""What a person at the keyboard feels, measured in a pseudo-terminal with the real app, engine and model.
+
+`python -m tests.bench.bench_terminal` prints: the first paint, the time from a key to its echo while an image
+is sampled with previews, and how much the sampling slows down because the app is attached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sdcore.engine.client import EngineClient
+from sdcore.engine.messages import EngineReady, Generate, JobFailed, JobFinished, Shutdown
+from sdcore.spec.recipe import FIRST_PROMPT, FIRST_SEED, Recipe
+from tests.terminal.terminal import Terminal
+
+COLUMNS, ROWS = 120, 50
+QUIT = "\x11"
+QUEUED = 30
+"""Images that are asked for before the typing starts, so that it ends before they do."""
+LETTERS = "qzxjwvyb"
+"""Typed one by one; none of them occurs in an escape sequence or in what the app writes beside the prompt."""
+
+
+@contextmanager
+def home() -> Iterator[Path]:
+    """A home of its own for one measurement."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SDTUI_HOME"] = folder
+        yield Path(folder)
+
+
+def first_paint(runs: int) -> list[float]:
+    """Seconds from the start of the process to the prompt on the screen."""
+    seconds = []
+    for _ in range(runs):
+        with home(), Terminal(columns=COLUMNS, rows=ROWS, emulate=False) as terminal:
+            terminal.wait_until(lambda: b"japanese" in terminal.output)
+            seconds.append(time.perf_counter() - terminal.started)
+    return seconds
+
+
+def key_to_echo(presses: int) -> list[float]:
+    """Seconds from a key to its echo, while one long run samples and its previews are drawn."""
+    seconds = []
+    with home(), Terminal(columns=COLUMNS, rows=ROWS) as terminal:
+        terminal.wait_for("japanese")
+        terminal.type("\r" * QUEUED)
+        terminal.wait_until(terminal.colours)
+        terminal.blind()
+        for press in range(presses):
+            letter = LETTERS[press % len(LETTERS)].encode()
+            seen = len(terminal.output)
+            began = time.perf_counter()
+            terminal.type(letter.decode())
+            terminal.wait_until(lambda: letter in terminal.output[seen:])  # noqa: B023 - waited for here
+            seconds.append(time.perf_counter() - began)
+            pause_until = time.perf_counter() + 0.08 + 0.037 * (press % 5)
+            while (left := pause_until - time.perf_counter()) > 0:
+                terminal.read(left)
+    return seconds
+
+
+async def _rates(runs: int, *, app: bool) -> list[float]:
+    """Forward passes a second as the engine counts them: jobs from the attached app, or from a bare client."""
+    client = EngineClient()
+    await client.connect()
+    events = client.events()
+    async for event in events:
+        if isinstance(event, EngineReady):
+            break
+    rates: list[float] = []
+    loop = asyncio.get_running_loop()
+    terminal = Terminal(columns=COLUMNS, rows=ROWS, emulate=False) if app else None
+    if terminal:
+        await loop.run_in_executor(None, terminal.wait_until, lambda: b"japanese" in terminal.output)
+    reading = loop.run_in_executor(None, _read_until_gone, terminal) if terminal else None
+    for _ in range(runs + 1):
+        if terminal:
+            terminal.type("\r")
+        else:
+            client.send(Generate(job=uuid.uuid4().hex, recipe=Recipe(prompt=FIRST_PROMPT, seed=FIRST_SEED)))
+        async for event in events:
+            if isinstance(event, JobFailed):
+                raise RuntimeError(event.message)
+            if isinstance(event, JobFinished):
+                rates.append(event.steps_per_second)
+                break
+    client.send(Shutdown(when_idle=True))
+    await client.close()
+    if terminal and reading:
+        terminal.type(QUIT)
+        await reading
+        terminal.__exit__()
+    return rates[1:]
+
+
+def _read_until_gone(terminal: Terminal) -> None:
+    while terminal.alive:
+        terminal.read(0.1)
+
+
+def main() -> None:
+    """Print the three figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--presses", type=int, default=100)
+    options = parser.parse_args()
+
+    paints = first_paint(options.runs)
+    print(
+        f"first paint      median {statistics.median(paints):.3f} s, worst {max(paints):.3f} s of {len(paints)}"
+    )
+
+    echoes = sorted(key_to_echo(options.presses))
+    p50, p95 = echoes[len(echoes) // 2], echoes[int(len(echoes) * 0.95)]
+    print(
+        f"key to echo      p50 {p50 * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms of {len(echoes)} keys while sampling"
+    )
+
+    with home():
+        alone = asyncio.run(_rates(options.runs, app=False))
+    with home():
+        attached = asyncio.run(_rates(options.runs, app=True))
+    slow = 1 - statistics.median(attached) / statistics.median(alone)
+    print(f"slow-down        {slow:+.1%} with the app attached ({statistics.median(alone):.1f} it/s alone)")
+
+
+if __name__ == "__main__":
+    main()

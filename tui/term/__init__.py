@@ -1,0 +1,1 @@
+"""The terminal itself: capabilities, pixels, pacing and safe text."""

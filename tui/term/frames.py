@@ -1,0 +1,143 @@
+"""The live frame: pixels to finished terminal lines, and a Strip that carries one.
+
+A frame of 80x40 cells as Segments with Styles costs tens of milliseconds and every keystroke behind it feels
+that, so a live line is a string from the start. `LiveStrip` hands it to Textual as a strip whose render cache
+is already filled; segments are made only if something is laid over it. This leans on private attributes of
+`textual.strip.Strip`; where they are missing, `live_strip` returns a plain Strip of segments instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.segment import Segment
+from textual.strip import Strip
+
+from tui.term.palette import LIVE_BITS, Depth, depth_of, quantise, sgr_codes
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.term.palette import Bytes, Codes
+
+_RESET: Final = "\x1b[0m"
+_NEEDED: Final = frozenset({"_segments", "_cell_length", "_cell_count", "_render_cache"})
+STRIP_IS_KNOWN: Final = _NEEDED.issubset(getattr(Strip, "__slots__", ()))
+"""Whether this Textual's Strip has the attributes that a `LiveStrip` fills."""
+
+
+def depth_for(app: App[object]) -> Depth:
+    """The depth to draw in: what the app's console has; truecolor if headless, where the output is an SVG."""
+    return "truecolor" if app.is_headless else depth_of(app.console.color_system)
+
+
+def frame_codes(pixels: Bytes, depth: Depth, bits: int = LIVE_BITS) -> Codes:
+    """Colour codes (2 * rows, columns) of `pixels` (2 * rows, columns, 3) uint8."""
+    return quantise(pixels, depth, bits)
+
+
+def ansi_lines(codes: Codes, depth: Depth) -> list[str]:
+    """A finished line for every two rows of codes: only colour changes are written, and a line ends reset."""
+    foreground, background = sgr_codes(depth)
+    lines: list[str] = []
+    for upper_row, lower_row in zip(codes[::2].tolist(), codes[1::2].tolist(), strict=True):
+        parts: list[str] = []
+        append = parts.append
+        fg = bg = -1
+        for upper, lower in zip(upper_row, lower_row, strict=True):
+            if upper == lower:
+                if upper == bg:
+                    append(" ")
+                else:
+                    append(f"\x1b[{background[upper]}m ")
+                    bg = upper
+            elif upper == bg:
+                if lower == fg:
+                    append("▄")
+                else:
+                    append(f"\x1b[{foreground[lower]}m▄")
+                    fg = lower
+            elif lower == fg:
+                append(f"\x1b[{background[upper]}m▄")
+                bg = upper
+            else:
+                append(f"\x1b[{foreground[lower]};{background[upper]}m▄")
+                fg = lower
+                bg = upper
+        append(_RESET)
+        lines.append("".join(parts))
+    return lines
+
+
+class LiveStrip(Strip):
+    """A strip that is a finished string; `make_segments` is called only when something cuts or styles it."""
+
+    __slots__ = ("_made", "_make_segments")
+
+    def __init__(self, ansi: str, cell_length: int, make_segments: Callable[[], list[Segment]]) -> None:
+        self._made: list[Segment] | None = None
+        self._make_segments = make_segments
+        super().__init__((), cell_length)
+        self._render_cache = ansi
+        self._cell_count = cell_length
+
+    if not TYPE_CHECKING:
+
+        @property
+        def _segments(self) -> list[Segment]:
+            if self._made is None:
+                self._made = self._make_segments()
+            return self._made
+
+        @_segments.setter
+        def _segments(self, segments: list[Segment]) -> None:
+            # Strip.__init__ sets the empty list that we gave it: the segments are still to be made
+            self._made = segments or None
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def live_strip(
+    ansi: str, cell_length: int, make_segments: Callable[[], list[Segment]], plain: bool = False
+) -> Strip:
+    """A `LiveStrip`; a plain Strip of segments if `plain` or where Textual's Strip is not the one we know."""
+    if plain or not STRIP_IS_KNOWN:
+        return Strip(make_segments(), cell_length)
+    return LiveStrip(ansi, cell_length, make_segments)
+
+
+def frame_strips(
+    codes: Codes, depth: Depth, left: Segment, right: Segment, plain: bool = False
+) -> list[Strip]:
+    """Strips of a frame, each with `left` and `right` (spaces with a background; may be empty) around it."""
+    from tui.term.pixels import segments_of
+
+    width = len(left.text) + codes.shape[1] + len(right.text)
+    before, after = (_blank_ansi(segment, depth) for segment in (left, right))
+
+    def segments_for(row: int) -> Callable[[], list[Segment]]:
+        def make() -> list[Segment]:
+            middle = segments_of(codes[2 * row : 2 * row + 2], depth)[:-1]
+            return [segment for segment in (left, *middle, right) if segment.text]
+
+        return make
+
+    return [
+        live_strip(f"{before}{line}{after}", width, segments_for(row), plain)
+        for row, line in enumerate(ansi_lines(codes, depth))
+    ]
+
+
+def _blank_ansi(segment: Segment, depth: Depth) -> str:
+    from rich.color import ColorSystem
+
+    systems: dict[str, Any] = {
+        "truecolor": ColorSystem.TRUECOLOR,
+        "256": ColorSystem.EIGHT_BIT,
+        "standard": ColorSystem.STANDARD,
+    }
+    if not segment.text or segment.style is None:
+        return segment.text
+    return Strip.render_style(segment.style, segment.text, color_system=systems[depth])

@@ -1,0 +1,1 @@
+"""The regions that screens are made of."""
