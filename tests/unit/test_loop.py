@@ -13,7 +13,8 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from sdcore.diffusion.loop import Step, sample
-from sdcore.diffusion.model import Model, open_model
+from sdcore.diffusion.model import Model
+from sdcore.opening import open_model
 from sdcore.spec import choices
 from sdcore.spec.recipe import Recipe, RecipeError
 

@@ -1,0 +1,61 @@
+"""A CLIP tokenizer with a vocabulary of our own.
+
+Byte-pair encoding over the world's words: every one of them is a single token, and any other text falls
+back to shorter pieces and in the end to bytes, so nothing is ever unknown. Each byte is in the vocabulary
+twice, plain and with `</w>`, because CLIP marks the last symbol of a word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import CLIPTokenizer
+
+from sdcore.tiny.architecture import MAX_TOKENS
+
+BOS, EOS = "<|startoftext|>", "<|endoftext|>"
+END_OF_WORD = "</w>"
+
+# Words people write in prompts that the world does not draw: known to the tokenizer so that they cost one
+# token each, and sprinkled over training captions so that the model learns to paint on regardless.
+PROMPT_WORDS = Path(__file__).with_name("prompt_words.txt").read_text(encoding="ascii").split()
+
+
+def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
+    """The merges, in order, that make every one of `words` a single token. Deterministic."""
+    learner = Tokenizer(models.BPE(end_of_word_suffix=END_OF_WORD))
+    learner.normalizer = normalizers.Lowercase()
+    learner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=100_000,
+        min_frequency=1,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        end_of_word_suffix=END_OF_WORD,
+        show_progress=False,
+    )
+    learner.train_from_iterator(sorted(set(words)), trainer)
+    return [(left, right) for left, right in json.loads(learner.to_str())["model"]["merges"]]
+
+
+def build_tokenizer(world_words: Iterable[str]) -> CLIPTokenizer:
+    """The tokenizer of 77 positions for a world that is described with `world_words`."""
+    merges = learn_merges([*world_words, *PROMPT_WORDS])
+    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = [*symbols, *(symbol + END_OF_WORD for symbol in symbols)]
+    tokens += [left + right for left, right in merges]
+    tokens += [BOS, EOS]
+    vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
+    return CLIPTokenizer(
+        vocab=vocabulary,
+        merges=merges,
+        unk_token=EOS,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=EOS,
+        model_max_length=MAX_TOKENS,
+    )

@@ -1,0 +1,142 @@
+"""Training UNet and text encoder together to predict the noise in encoded pictures.
+
+The loss is the squared error of the predicted noise, weighted like Min-SNR (arXiv:2303.09556) plus a floor in terms
+of x0: (min(snr, 5) + 0.2) / snr. The floor makes the noisiest steps count, where layout and colours are decided.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import torch
+from diffusers import DDPMScheduler, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from sdcore.tiny.architecture import SCHEDULER, new_text_encoder, new_unet
+from sdcore.tiny.dataset import Pictures, encode_pictures, training_caption, training_scene, world_words
+from sdcore.tiny.tokenizer import build_tokenizer
+from sdcore.tiny.train_decoder import load_vae
+from sdcore.tiny.train_vae import LATENTS_FILE
+from sdcore.tiny.training import Budget, Ema, Reporter, Training, new_optimizer, step_generator
+from sdcore.tiny.world import Scene
+
+PEAK_RATE = 1e-3
+WEIGHT_DECAY = 1e-2
+EMA_DECAY = 0.999
+BATCH = 24
+SNR_CEILING, SNR_FLOOR = 5.0, 0.2
+TOKENIZER_FOLDER = "tokenizer"
+
+
+class Denoiser(nn.Module):
+    """UNet and text encoder as one module: (latents, timesteps, token ids) to the predicted noise."""
+
+    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+        super().__init__()
+        bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+        self.text_encoder: CLIPTextModel = new_text_encoder(len(tokenizer), bos, eos, pad)
+        self.unet: UNet2DConditionModel = new_unet()
+
+    def forward(self, latents: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        embeddings = self.text_encoder(tokens).last_hidden_state
+        predicted: torch.Tensor = self.unet(latents, timesteps, embeddings).sample
+        return predicted
+
+
+class NoiseSchedule:
+    """The forward process of the model's betas: q(x_t | x_0), and the weight of each timestep's loss."""
+
+    def __init__(self, device: torch.device) -> None:
+        names = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule")
+        scheduler = DDPMScheduler(**{name: SCHEDULER[name] for name in names})
+        alphas = scheduler.alphas_cumprod.to(device)
+        self.signal, self.noise = alphas.sqrt(), (1.0 - alphas).sqrt()
+        snr = alphas / (1.0 - alphas)
+        weights = (snr.clamp(max=SNR_CEILING) + SNR_FLOOR) / snr
+        self.weights = weights / weights.mean()
+
+    def add(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        """Latents with so much of the noise as belongs to each one's timestep."""
+        signal, level = self.signal[timesteps], self.noise[timesteps]
+        return signal.view(-1, 1, 1, 1) * latents + level.view(-1, 1, 1, 1) * noise
+
+
+def train_diffusion(pictures: Pictures, work: Path, budget: Budget, seed: int, device: torch.device) -> None:
+    """Train, or resume from `work`. Needs the finished autoencoder there; leaves checkpoint and tokenizer."""
+    latents = encode_pictures(pictures, load_vae(work), work / LATENTS_FILE, device)
+    scenes = [training_scene(pictures.seed, index) for index in range(pictures.count)]
+    tokenizer = saved_tokenizer(work)
+    training = new_training(tokenizer, seed, device)
+    checkpoint = work / "diffusion.pt"
+    if checkpoint.exists():
+        training.load(checkpoint)
+    schedule = NoiseSchedule(device)
+    reporter = Reporter("diffusion", training, budget)
+    for step, _ in training.run(budget, PEAK_RATE, checkpoint, "diffusion"):
+        generator = step_generator(seed, step)
+        chosen = torch.randint(len(scenes), (BATCH,), generator=generator)
+        captions = step_captions([scenes[index] for index in chosen.tolist()], seed, step)
+        loss = train_step(
+            training, schedule, latents[chosen].float(), tokenize(tokenizer, captions), generator
+        )
+        reporter.add(loss=loss)
+
+
+def saved_tokenizer(work: Path) -> CLIPTokenizer:
+    """The tokenizer of a training: made at its start and kept, since the embeddings belong to it."""
+    folder = work / TOKENIZER_FOLDER
+    if not folder.exists():
+        build_tokenizer(world_words()).save_pretrained(folder)
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def new_training(tokenizer: CLIPTokenizer, seed: int, device: torch.device) -> Training:
+    torch.manual_seed(seed)
+    denoiser = Denoiser(tokenizer).to(device)
+    return Training(denoiser, new_optimizer(denoiser, WEIGHT_DECAY), Ema(denoiser, EMA_DECAY))
+
+
+def step_captions(scenes: list[Scene], seed: int, step: int) -> list[str]:
+    """A fresh caption for each scene of a step's batch."""
+    rng = random.Random(f"captions/{seed}/{step}")
+    return [training_caption(scene, rng) for scene in scenes]
+
+
+def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
+    """Token ids (batch, 77), padded and cut as the pipeline does it."""
+    encoded = tokenizer(
+        captions,
+        padding="max_length",
+        truncation=True,
+        max_length=tokenizer.model_max_length,
+        return_tensors="pt",
+    )
+    tokens: torch.Tensor = encoded["input_ids"]
+    return tokens
+
+
+def train_step(
+    training: Training,
+    schedule: NoiseSchedule,
+    latents: torch.Tensor,
+    tokens: torch.Tensor,
+    generator: torch.Generator,
+) -> float:
+    """One step of the optimiser on latents (batch, 4, 16, 16) and their captions' tokens. Returns the loss."""
+    device = schedule.weights.device
+    count, levels = len(latents), len(schedule.weights)
+    # One timestep from each of `count` equal parts of the schedule: every step sees all noise levels.
+    timesteps = (torch.arange(count) + torch.rand(count, generator=generator)) * (levels / count)
+    timesteps = timesteps.long().clamp(max=levels - 1).to(device)
+    noise = torch.randn(latents.shape, generator=generator).to(device)
+    noisy = schedule.add(latents.to(device), noise, timesteps)
+    predicted = training.module(noisy, timesteps, tokens.to(device))
+    errors = (predicted - noise).square().flatten(1).mean(1)
+    loss = (schedule.weights[timesteps] * errors).mean()
+    training.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
+    training.optimizer.step()
+    return loss.item()
