@@ -118,9 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"bundled model, {size}x{size}, LMS, {options.steps} steps, guidance 7.5, on {result.device}")
     print(f"  ours       {result.ours:7.3f} s an image, previews on")
     print(f"  diffusers  {result.pipeline:7.3f} s an image")
-    print(
-        f"  ratio      {result.ratio:7.3f}   over {result.turns} turns; same pixels: {'yes' if result.equal else 'no'}"
-    )
+    same = "the same pixels" if result.equal else "NOT the same pixels"
+    print(f"  ratio      {result.ratio:7.3f}   median of {result.turns} turns; {same}")
     print(f"  loading    {result.load_seconds:7.3f} s after the imports")
     return 0
 
