@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ class Pictures:
         self.path = work / f"pictures-{seed}-{count}.u8"
         self.counter = self.path.with_suffix(".count")
         shape = (count, IMAGE_SIZE, IMAGE_SIZE, 3)
-        mode = "r+" if self.path.exists() else "w+"
+        mode: Literal["r+", "w+"] = "r+" if self.path.exists() else "w+"
         self.array = np.memmap(self.path, dtype=np.uint8, mode=mode, shape=shape)
 
     def ready(self) -> int:

@@ -7,11 +7,12 @@ twice, plain and with `</w>`, because CLIP marks the last symbol of a word.
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
 from sdcore.tiny.architecture import MAX_TOKENS
@@ -25,21 +26,31 @@ PROMPT_WORDS = Path(__file__).with_name("prompt_words.txt").read_text(encoding="
 
 
 def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
-    """The merges, in order, that make every one of `words` a single token. Deterministic."""
-    learner = Tokenizer(models.BPE(end_of_word_suffix=END_OF_WORD))
-    learner.normalizer = normalizers.Lowercase()
-    learner.pre_tokenizer = pre_tokenizers.Sequence(
+    """The merges, in order, that make every one of `words` a single token.
+
+    The most frequent pair first, of equals the first in the alphabet: the same words always give the same merges.
+    """
+    splitter = pre_tokenizers.Sequence(
         [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
-    trainer = trainers.BpeTrainer(
-        vocab_size=100_000,
-        min_frequency=1,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        end_of_word_suffix=END_OF_WORD,
-        show_progress=False,
-    )
-    learner.train_from_iterator(sorted(set(words)), trainer)
-    return [(left, right) for left, right in json.loads(learner.to_str())["model"]["merges"]]
+    pieces = {piece for word in words for piece, _ in splitter.pre_tokenize_str(word.lower())}
+    spellings = [[*piece[:-1], piece[-1] + END_OF_WORD] for piece in sorted(pieces)]
+    merges: list[tuple[str, str]] = []
+    while pairs := Counter(pair for spelling in spellings for pair in pairwise(spelling)):
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        spellings = [_merged(spelling, best) for spelling in spellings if len(spelling) > 1]
+    return merges
+
+
+def _merged(spelling: list[str], pair: tuple[str, str]) -> list[str]:
+    result: list[str] = []
+    for symbol in spelling:
+        if result and (result[-1], symbol) == pair:
+            result[-1] += symbol
+        else:
+            result.append(symbol)
+    return result
 
 
 def build_tokenizer(world_words: Iterable[str]) -> CLIPTokenizer:

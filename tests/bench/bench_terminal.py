@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -32,10 +34,11 @@ LETTERS = "qzxjwvyb"
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A home of its own for one measurement."""
+    """A home of its own for one measurement, and no engine left over to disturb the next."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SDTUI_HOME"] = folder
         yield Path(folder)
+        subprocess.run([sys.executable, "-m", "tui.cli", "stop"], check=False, capture_output=True)
 
 
 def first_paint(runs: int) -> list[float]:

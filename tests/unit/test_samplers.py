@@ -66,6 +66,7 @@ def test_a_snapshot_does_not_share_its_history_with_the_run() -> None:
     sampler = make_sampler("LMS", steps=5)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     sampler.start([torch.Generator().manual_seed(0)], [0], latents)
+    sampler.scale_model_input(latents, 0)
     first = sampler.step(latents, 0, latents)
     kept = sampler.snapshot()
     second = sampler.step(latents * 2, 1, first)
