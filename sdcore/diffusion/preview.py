@@ -36,9 +36,8 @@ def fit(pairs: Iterable[tuple[Tensor, Tensor]]) -> PreviewFactors:
     """Least-squares factors from pairs of latents (B, C, H, W) and their pixels (B, 3, kH, kW) in -1..1."""
     rows, targets = [], []
     for latents, pixels in pairs:
-        pooled = torch.nn.functional.adaptive_avg_pool2d(
-            pixels.float().clamp(-1, 1), tuple(latents.shape[-2:])
-        )
+        height, width = latents.shape[-2:]
+        pooled = torch.nn.functional.adaptive_avg_pool2d(pixels.float().clamp(-1, 1), (height, width))
         rows.append(latents.float().permute(0, 2, 3, 1).reshape(-1, latents.shape[1]))
         targets.append(pooled.permute(0, 2, 3, 1).reshape(-1, 3))
     x = torch.cat(rows)
