@@ -1,0 +1,121 @@
+"""One registry: a key that is not in it does not exist."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from textual.binding import BindingsMap
+from textual.dom import DOMNode
+from textual.widget import Widget
+
+from tests.ui.conftest import MakeApp
+from tui.actions import ACTIONS, BY_NAME, Moment, bindings, commands, footer, key_label
+from tui.screens.chooser import Choice, ChoiceList, Chooser
+from tui.screens.help import HelpScreen, help_text
+
+MOMENTS: tuple[Moment, ...] = ("idle", "running", "parameters", "recent")
+COLLIDING = {"ctrl+h", "ctrl+i", "ctrl+m", "ctrl+left_square_bracket", "ctrl+a", "ctrl+b"}
+
+
+def test_names_are_unique() -> None:
+    assert len(BY_NAME) == len(ACTIONS)
+
+
+def test_no_key_means_two_things_in_one_place() -> None:
+    uses = Counter((action.scope, key) for action in ACTIONS for key in action.keys)
+    assert [use for use, times in uses.items() if times > 1] == []
+    everywhere = {key for action in ACTIONS if action.priority for key in action.keys}
+    assert [action for action in ACTIONS if not action.priority and everywhere & set(action.keys)] == []
+
+
+def test_an_editor_leaves_the_keys_of_the_studio_alone() -> None:
+    studio = {key for action in ACTIONS if action.scope in ("studio", "app") for key in action.keys}
+    editing = {key for action in ACTIONS if action.scope in ("editor", "prompt") for key in action.keys}
+    assert studio & editing == set()
+
+
+def test_no_key_collides_in_a_plain_terminal() -> None:
+    assert {key for action in ACTIONS for key in action.keys} & COLLIDING == set()
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_footer_names_at_most_six_keys_and_help_among_them(moment: Moment) -> None:
+    named = footer(moment)
+    assert 3 <= len(named) <= 6
+    assert {"help", "commands"} <= {action.name for action, _ in named}
+    assert sum(len(action.key) + len(label) + 4 for action, label in named) <= 80
+
+
+def test_help_lists_every_action() -> None:
+    text = help_text("What this is for.").plain
+    assert text.startswith("What this is for.")
+    for action in ACTIONS:
+        assert any(action.title in line and action.key in line for line in text.splitlines()), action.name
+
+
+def test_key_labels() -> None:
+    assert [key_label(key) for key in ("ctrl+j", "shift+tab", "f1", "escape", "enter", "alt+f")] == [
+        "^J", "⇧⇥", "F1", "esc", "⏎", "⌥f",
+    ]  # fmt: skip
+
+
+async def test_every_key_of_every_widget_is_in_the_registry(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.studio.ready.wait()
+        await pilot.pause()
+        await app.push_screen(HelpScreen(""))
+        await app.push_screen(Chooser("list", [Choice("a", "a")]))
+        nodes: list[DOMNode] = [app]
+        for screen in app.screen_stack[1:]:
+            nodes += [screen, *screen.query(Widget)]
+        assert any(isinstance(node, ChoiceList) for node in nodes)
+        known = {(action.handler, key) for action in ACTIONS for key in action.keys}
+        strays = [
+            (type(node).__name__, key, binding.action)
+            for node in nodes
+            if (isinstance(node, Widget) and node.focusable) or not isinstance(node, Widget) or node.is_modal
+            for key, found in _bindings(node).key_to_bindings.items()
+            for binding in found
+            if (binding.action, key) not in known
+        ]
+        assert strays == []
+
+
+def _bindings(node: DOMNode) -> BindingsMap:
+    return node._bindings
+
+
+async def test_every_action_has_its_method(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)):
+        await app.studio.ready.wait()
+        await app.push_screen(HelpScreen(""))
+        help_screen = app.screen
+        await app.push_screen(Chooser("list", [Choice("a", "a")]))
+        assert app.studio.gallery.recent is not None
+        owners = {
+            "app": app, "studio": app.studio, "prompt": app.studio.prompt, "editor": app.studio.prompt,
+            "parameters": app.studio.parameters, "recent": app.studio.gallery.recent, "help": help_screen,
+            "steps": app.studio.query_one("#steps"), "list": app.screen.query_one(ChoiceList),
+        }  # fmt: skip
+        for action in ACTIONS:
+            owner = app.screen if action.handler.startswith("screen.") else owners[action.scope]
+            method = action.handler.removeprefix("screen.").partition("(")[0]
+            assert callable(getattr(owner, f"action_{method}", None)), action.name
+
+
+async def test_the_palette_runs_a_command(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p", *"lock the", "enter")
+        await pilot.pause()
+        assert app.studio.parameters.seed_locked
+        assert {action.name for action in commands()} >= {"generate", "quit", "help", "steps"}
+
+
+def test_bindings_carry_the_names_for_remapping() -> None:
+    assert {binding.id for binding in bindings("app", "studio")} == {
+        action.name for action in ACTIONS if action.scope in ("app", "studio")
+    }

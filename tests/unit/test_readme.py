@@ -1,0 +1,44 @@
+"""The README says what is so: every key of the app, commands that exist, pictures that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tui.actions import ACTIONS
+from tui.cli import _parser
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent")
+
+
+def key_table() -> str:
+    """The rows that belong under "## Keys": the keys of the studio; those of lists and of text editing are usual."""
+    shown = [action for action in ACTIONS if action.scope in EVERYWHERE]
+    where = {"app": "", "studio": "", "prompt": " (prompt)", "parameters": " (parameters)", "recent": " (recent)"}
+    return "\n".join(f"| {action.key}{where[action.scope]} | {action.title} |" for action in shown)
+
+
+def test_the_key_table_is_the_registry() -> None:
+    assert key_table() in README
+
+
+def test_the_pictures_are_there() -> None:
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
+    assert len(pictures) >= 3
+    assert [picture for picture in pictures if not (ROOT / picture).is_file()] == []
+
+
+def test_both_commands_are_there() -> None:
+    assert re.search(r"<!-- the app -->\n```bash\n.*pip install \. && .*sdtui\n```", README)
+    assert re.search(r"<!-- the tests -->\n```bash\n.*pytest.*\n```", README)
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"^sdtui (\w+)", README, re.MULTILINE))))
+def test_the_commands_in_the_readme_exist(command: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _parser().parse_args([command, "--help"])
+    assert ended.value.code == 0

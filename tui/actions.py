@@ -1,0 +1,227 @@
+"""Everything that a key can do: a key that is not here does not exist.
+
+The bindings, footer, help screen and command palette are made from `ACTIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+from textual.binding import Binding, BindingType
+
+Scope = Literal["app", "studio", "prompt", "editor", "parameters", "recent", "steps", "list", "help"]
+"""Where a key works: in the whole app, on the studio screen, or with the focus in one part of it."""
+
+Moment = Literal["idle", "running", "parameters", "recent"]
+"""What the person is at: decides which keys the footer names."""
+
+Group = Literal["Make", "Seed", "Prompt", "Parameters", "Images", "App", "Lists", "Editing"]
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a key does.
+
+    `keys` are Textual's names, the first one being shown. `handler` is the action method of the scope's node,
+    with its arguments. `footer` says at which moments the footer names it, and what it calls it then.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    title: str
+    group: Group
+    scope: Scope
+    handler: str
+    summary: str = ""
+    footer: dict[Moment, str] = {}
+    priority: bool = False
+
+    @property
+    def key(self) -> str:
+        """The first key as a person reads it, for example `^J`."""
+        return key_label(self.keys[0])
+
+
+def _action(name: str, keys: str, title: str, group: Group, scope: Scope, summary: str = "", *,
+            handler: str = "", footer: dict[Moment, str] | None = None,
+            priority: bool = False) -> Action:  # fmt: skip
+    return Action(name=name, keys=tuple(keys.split()), title=title, group=group, scope=scope, summary=summary,
+                  handler=handler or name, footer=footer or {}, priority=priority)  # fmt: skip
+
+
+_MAKE: Final = (
+    _action("generate", "enter", "Generate", "Make", "studio",
+            "Make an image from the prompt. While one is being made, the next waits in the queue.",
+            footer={"idle": "generate", "running": "queue"}),
+    _action("new_line", "ctrl+j shift+enter", "New line", "Prompt", "prompt",
+            "Begin a new line in the prompt.", footer={"idle": "new line"}),
+    _action("stop", "escape", "Stop", "Make", "studio",
+            "Stop the image being made, without saving it; otherwise go back to the prompt.",
+            footer={"running": "stop", "recent": "back"}),
+    _action("interrupt", "ctrl+c", "Stop, or copy the selection", "Make", "studio",
+            "Copy the selected text if there is any; otherwise the same as Escape."),
+    _action("keep", "ctrl+s", "Stop and keep", "Make", "studio",
+            "Stop the image being made and save it as it is now.", footer={"running": "stop and keep"}),
+    _action("new_seed", "ctrl+n", "New seed", "Seed", "studio",
+            "Draw a new seed and make an image from it.", footer={"idle": "new seed"}),
+    _action("again", "ctrl+g", "Same seed again", "Seed", "studio",
+            "Make an image from the seed of the last one, to see what a changed word does."),
+    _action("lock_seed", "ctrl+l", "Lock the seed", "Seed", "studio",
+            "A locked seed ⚿ stays; otherwise every run after the first draws a new one.",
+            footer={"parameters": "lock seed"}),
+    _action("use_recipe", "ctrl+o", "Use this image's recipe", "Images", "studio",
+            "Bring the shown image's prompt and parameters back to the panes."),
+    _action("history", "ctrl+r", "Prompt history", "Prompt", "studio",
+            "Find a prompt that was used before; type to narrow the list.", footer={"idle": "history"}),
+    _action("edit", "f4", "Open in $EDITOR", "Prompt", "studio",
+            "Write the prompt in the editor of your choice."),
+    _action("steps", "f3", "Show or hide the steps", "Images", "studio",
+            "The sigma table and the noise schedule; on a small screen they take the image's place."),
+    _action("recent", "f6", "Recent images", "Images", "studio",
+            "Go to the recent images; shows them where they are hidden."),
+)  # fmt: skip
+
+_PARAMETERS: Final = (
+    _action("parameter_choose", "enter space", "Choose", "Parameters", "parameters",
+            "Open the list of models, samplers or schedules; on another row, Enter generates.",
+            handler="choose", footer={"parameters": "choose"}),
+    _action("parameter_more", "plus equals_sign right", "More", "Parameters", "parameters",
+            "Raise the value by a sensible step, or take the next in the list.", handler="change(1)",
+            footer={"parameters": "more"}),
+    _action("parameter_less", "minus left", "Less", "Parameters", "parameters",
+            "Lower the value by a sensible step, or take the one before.", handler="change(-1)",
+            footer={"parameters": "less"}),
+    _action("parameter_up", "up", "Row above", "Parameters", "parameters", handler="move(-1)"),
+    _action("parameter_down", "down", "Row below", "Parameters", "parameters", handler="move(1)"),
+    _action("parameter_erase", "backspace", "Erase a digit", "Parameters", "parameters", handler="erase"),
+    _action("parameter_reset", "delete", "Back to the default", "Parameters", "parameters", handler="reset"),
+)  # fmt: skip
+
+_RECENT: Final = (
+    _action("recent_newer", "left", "Newer image", "Images", "recent",
+            handler="move(-1)", footer={"recent": "newer"}),
+    _action("recent_older", "right", "Older image", "Images", "recent",
+            handler="move(1)", footer={"recent": "older"}),
+    _action("recent_newest", "home", "Newest image", "Images", "recent", handler="move(-1000000)"),
+    _action("recent_oldest", "end", "Oldest image", "Images", "recent", handler="move(1000000)"),
+    _action("recent_use", "enter", "Use this image's recipe", "Images", "recent", handler="choose",
+            footer={"recent": "use its recipe"}),
+)  # fmt: skip
+
+_APP: Final = (
+    _action("help", "f1", "Help", "App", "app", "Every key, and what the part under the cursor is for.",
+            footer=dict.fromkeys(("idle", "running", "parameters", "recent"), "help"), priority=True),
+    _action("commands", "ctrl+p", "Commands", "App", "app", "Find any command by its name.",
+            footer=dict.fromkeys(("idle", "running", "parameters", "recent"), "commands"), priority=True),
+    _action("focus_next", "tab", "Next part", "App", "app", "Go on to the next part of the screen."),
+    _action("focus_previous", "shift+tab", "Part before", "App", "app", "Go back to the part before."),
+    _action("quit", "ctrl+q", "Quit", "App", "app",
+            "Leave. If images are still to be made, asks whether they should be.",
+            handler="leave", priority=True),
+)  # fmt: skip
+
+_LISTS: Final = (
+    _action("list_up", "up", "Up", "Lists", "list", handler="cursor_up"),
+    _action("list_down", "down", "Down", "Lists", "list", handler="cursor_down"),
+    _action("list_first", "home", "First", "Lists", "list", handler="first"),
+    _action("list_last", "end", "Last", "Lists", "list", handler="last"),
+    _action("list_page_up", "pageup", "Page up", "Lists", "list", handler="page_up"),
+    _action("list_page_down", "pagedown", "Page down", "Lists", "list", handler="page_down"),
+    _action("list_select", "enter", "Take it", "Lists", "list", handler="select"),
+    _action("list_erase", "backspace", "Erase a letter", "Lists", "list", handler="screen.erase"),
+    _action("list_close", "escape ctrl+c", "Close", "Lists", "list", handler="screen.close"),
+    _action("help_close", "escape ctrl+c enter", "Close", "Lists", "help", handler="close"),
+    _action("help_up", "up", "Up", "Lists", "help", handler="scroll(-1)"),
+    _action("help_down", "down", "Down", "Lists", "help", handler="scroll(1)"),
+    _action("help_page_up", "pageup", "Page up", "Lists", "help", handler="scroll(-10)"),
+    _action("help_page_down", "pagedown space", "Page down", "Lists", "help", handler="scroll(10)"),
+    _action("steps_up", "up", "Up", "Lists", "steps", handler="scroll_up"),
+    _action("steps_down", "down", "Down", "Lists", "steps", handler="scroll_down"),
+    _action("steps_page_up", "pageup", "Page up", "Lists", "steps", handler="page_up"),
+    _action("steps_page_down", "pagedown", "Page down", "Lists", "steps", handler="page_down"),
+    _action("steps_first", "home", "First", "Lists", "steps", handler="scroll_home"),
+    _action("steps_last", "end", "Last", "Lists", "steps", handler="scroll_end"),
+)  # fmt: skip
+
+_WALK: Final = (
+    _action("prompt_up", "up", "Line above, or an earlier prompt", "Prompt", "prompt", handler="cursor_up",
+            summary="At the first line: the prompt used before."),
+    _action("prompt_down", "down", "Line below, or a later prompt", "Prompt", "prompt", handler="cursor_down",
+            summary="At the last line: the prompt used after it, and at last the one being written."),
+)  # fmt: skip
+
+_EDITING: Final = (
+    ("edit_left", "left", "Left", "cursor_left"),
+    ("edit_right", "right", "Right", "cursor_right"),
+    ("edit_word_left", "ctrl+left alt+left alt+b", "Word left", "cursor_word_left"),
+    ("edit_word_right", "ctrl+right alt+right alt+f", "Word right", "cursor_word_right"),
+    ("edit_home", "home", "Start of the line", "cursor_line_start"),
+    ("edit_end", "end ctrl+e", "End of the line", "cursor_line_end"),
+    ("edit_page_up", "pageup", "Page up", "cursor_page_up"),
+    ("edit_page_down", "pagedown", "Page down", "cursor_page_down"),
+    ("select_left", "shift+left", "Select left", "cursor_left(True)"),
+    ("select_right", "shift+right", "Select right", "cursor_right(True)"),
+    ("select_up", "shift+up", "Select up", "select_up"),
+    ("select_down", "shift+down", "Select down", "select_down"),
+    ("select_word_left", "ctrl+shift+left", "Select a word left", "cursor_word_left(True)"),
+    ("select_word_right", "ctrl+shift+right", "Select a word right", "cursor_word_right(True)"),
+    ("select_home", "shift+home", "Select to the line's start", "cursor_line_start(True)"),
+    ("select_end", "shift+end", "Select to the line's end", "cursor_line_end(True)"),
+    ("select_all", "f7", "Select all", "select_all"),
+    ("erase_left", "backspace shift+backspace", "Erase left", "delete_left"),
+    ("erase_right", "delete ctrl+d", "Erase right", "delete_right"),
+    ("erase_word_left", "ctrl+w alt+backspace", "Erase the word left", "delete_word_left"),
+    ("erase_word_right", "ctrl+f alt+d", "Erase the word right", "delete_word_right"),
+    ("erase_to_start", "ctrl+u", "Erase to the line's start", "delete_to_start_of_line"),
+    ("erase_to_end", "ctrl+k", "Erase to the line's end", "delete_to_end_of_line_or_delete_line"),
+    ("cut", "ctrl+x", "Cut", "cut"),
+    ("paste", "ctrl+v", "Paste what was cut or copied here", "paste"),
+    ("undo", "ctrl+z", "Undo", "undo"),
+    ("redo", "ctrl+y", "Redo", "redo"),
+)  # fmt: skip
+"""Name, keys, title and handler of what an editor of text can do."""
+
+ACTIONS: Final = (
+    *_MAKE, *_PARAMETERS, *_RECENT, *_APP, *_LISTS, *_WALK,
+    *(_action(name, keys, title, "Editing", "editor", handler=handler) for name, keys, title, handler in _EDITING),
+)  # fmt: skip
+"""Every action, in the order in which footer, help and palette show them."""
+
+BY_NAME: Final = {action.name: action for action in ACTIONS}
+
+
+def bindings(*scopes: Scope) -> list[BindingType]:
+    """Textual's bindings for the node that serves these scopes; their ids are the actions' names."""
+    return [
+        Binding(",".join(action.keys), action.handler, action.title, show=False, id=action.name,
+                priority=action.priority)
+        for action in ACTIONS
+        if action.scope in scopes
+    ]  # fmt: skip
+
+
+def footer(moment: Moment) -> list[tuple[Action, str]]:
+    """The actions, six at most, that the footer names at this moment, and what it calls them."""
+    return [(action, action.footer[moment]) for action in ACTIONS if moment in action.footer]
+
+
+def commands() -> Iterator[Action]:
+    """What the command palette offers: the actions that make sense wherever the focus is."""
+    return (action for action in ACTIONS if action.scope in ("app", "studio") and action.name != "commands")
+
+
+_NAMES: Final = {
+    "enter": "⏎", "escape": "esc", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "backspace": "⌫", "delete": "del", "plus": "+", "equals_sign": "=", "minus": "-",
+    "pageup": "pgup", "pagedown": "pgdn", "tab": "⇥",
+}  # fmt: skip
+
+
+def key_label(key: str) -> str:
+    """A key as a person reads it: `ctrl+j` is `^J`, `shift+tab` is `⇧⇥`, `f1` is `F1`."""
+    *modifiers, last = key.split("+")
+    marks = "".join({"ctrl": "^", "shift": "⇧", "alt": "⌥"}[modifier] for modifier in modifiers)
+    capital = "ctrl" in modifiers or (last[0] == "f" and last[1:].isdigit())
+    name = _NAMES.get(last, last.upper() if capital else last)
+    return marks + name

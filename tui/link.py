@@ -1,0 +1,27 @@
+"""What the app needs of an engine: `sdcore.engine.client.EngineClient` serves it, tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from sdcore.engine.messages import AnyCommand, AnyEvent
+
+
+class Engine(Protocol):
+    """A line to an engine. Commands sent before it is up are kept and sent then."""
+
+    async def connect(self) -> None:
+        """Reach the engine, starting it where there is none."""
+
+    def send(self, command: AnyCommand) -> None:
+        """Send a command; returns at once."""
+
+    def events(self) -> AsyncIterator[AnyEvent]:
+        """What the engine tells, until the line is closed or the engine is gone."""
+
+    async def close(self) -> None:
+        """Hang up. The engine goes on with what it has."""
+
+
+OpenEngine = Callable[[], Engine]

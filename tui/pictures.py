@@ -1,0 +1,42 @@
+"""Images on disk, for the screen. Everything here takes its time: call it on a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def recent_images(folder: Path, limit: int = 200) -> list[Path]:
+    """The newest images in the day folders of `folder`, newest first. Never fails."""
+    found: list[Path] = []
+    with contextlib.suppress(OSError):
+        for day in sorted((day for day in folder.iterdir() if day.is_dir()), reverse=True):
+            found += sorted(day.glob("[0-9]*.png"), reverse=True)
+            if len(found) >= limit:
+                break
+    return found[:limit]
+
+
+def load_picture(paths: list[Path]) -> Image:
+    """The images of a batch as one RGB picture, side by side in rows; raises `MetadataError` or OSError."""
+    from PIL import Image
+
+    from sdcore.library.metadata import open_image
+
+    images = []
+    for path in paths:
+        with open_image(path) as image:
+            images.append(image.convert("RGB"))
+    if len(images) == 1:
+        return images[0]
+    columns = math.ceil(math.sqrt(len(images)))
+    width, height = images[0].size
+    grid = Image.new("RGB", (columns * width, math.ceil(len(images) / columns) * height))
+    for index, image in enumerate(images):
+        grid.paste(image, (index % columns * width, index // columns * height))
+    return grid

@@ -1,0 +1,1 @@
+"""What the app shows, one module a screen."""

@@ -1,0 +1,98 @@
+"""A list to take one thing from, each with a sentence that says what it is; typing narrows it."""
+
+from __future__ import annotations
+
+import msgspec
+from textual import events
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from sdcore.spec.sanitise import sanitise
+from tui.actions import bindings
+
+_LONG = 8
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One line of a list: what it stands for, its name, and what it is."""
+
+    value: str
+    name: str
+    summary: str = ""
+
+
+class ChoiceList(OptionList, inherit_bindings=False):
+    """The lines of the list, with keys of the registry alone."""
+
+    BINDINGS = bindings("list")
+
+
+class Chooser(ModalScreen[str | None], inherit_bindings=False):
+    """Returns the value of the choice taken, None when closed without one."""
+
+    def __init__(self, title: str, choices: list[Choice], *, present: str = "", question: str = "",
+                 empty: str = "Nothing fits what you typed.") -> None:  # fmt: skip
+        super().__init__()
+        self._title = title
+        self._choices = choices
+        self._present = present
+        self._question = question
+        self._empty = empty
+        self._typed = ""
+
+    def compose(self) -> ComposeResult:
+        """Just the list, with the title in its border."""
+        yield ChoiceList(id="choices", markup=False)
+
+    def on_mount(self) -> None:
+        """Fill the list and put the cursor on what is set now."""
+        self._fill()
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters narrow the list."""
+        if event.is_printable and event.character and (event.key != "space" or self._typed):
+            event.stop()
+            self._typed += event.character
+            self._fill()
+
+    def action_erase(self) -> None:
+        """Take the last letter back."""
+        self._typed = self._typed[:-1]
+        self._fill()
+
+    def action_close(self) -> None:
+        """Leave everything as it was."""
+        self.dismiss(None)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Take it."""
+        event.stop()
+        if event.option.id is not None:
+            self.dismiss(self._choices[int(event.option.id)].value)
+
+    def _fill(self) -> None:
+        options = self.query_one(ChoiceList)
+        options.border_title = self._title
+        hint = "type to search · esc" if len(self._choices) > _LONG else "esc"
+        options.border_subtitle = Content(f"{sanitise(self._typed)}▏") if self._typed else hint
+        options.clear_options()
+        wanted = self._typed.casefold()
+        shown = [(index, choice) for index, choice in enumerate(self._choices)
+                 if wanted in choice.name.casefold() or wanted in choice.summary.casefold()]  # fmt: skip
+        if self._question:
+            options.add_option(Option(Content.styled(self._question, "$normal"), disabled=True))
+        options.add_options(Option(self._line(choice), id=str(index)) for index, choice in shown)
+        if not shown:
+            options.add_option(Option(Content.styled(self._empty, "$dim"), disabled=True))
+        at = next((place for place, (_, choice) in enumerate(shown) if choice.value == self._present), 0)
+        options.highlighted = at + bool(self._question) if shown else None
+
+    def _line(self, choice: Choice) -> Content:
+        here = choice.value == self._present
+        name = Content.styled(sanitise(choice.name, newlines=False), "$accent" if here else "$bright")
+        if not choice.summary:
+            return name
+        return name + Content.styled(f"\n  {sanitise(choice.summary, newlines=False)}", "$dim")

@@ -1,0 +1,117 @@
+"""The pictures of the studio: the canvas, the recent images, and which of them is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.containers import Vertical
+
+if TYPE_CHECKING:
+    from sdcore.spec.facts import ImageFacts
+    from tui.screens.studio import Studio
+    from tui.widgets.canvas import Canvas
+    from tui.widgets.recent import Recent
+
+
+class Gallery:
+    """Puts pictures on the studio's screen. Its widgets come after the first paint, since they need Pillow."""
+
+    def __init__(self, studio: Studio, outputs: Path) -> None:
+        self._studio = studio
+        self._outputs = outputs
+        self._finished: list[Path] = []
+        self._looking_at: Path | None = None
+        self.canvas: Canvas | None = None
+        self.recent: Recent | None = None
+
+    async def open(self) -> None:
+        """Import what is needed on a thread, then bring in the widgets and the images there are."""
+        await asyncio.to_thread(_import_widgets)
+        from tui.pictures import recent_images
+        from tui.widgets.canvas import Canvas
+        from tui.widgets.recent import Recent
+
+        self.canvas = Canvas("The image appears here.", id="canvas")
+        self.recent = Recent("Images that you make appear here.", id="recent")
+        await self._studio.query_one("#image", Vertical).mount(self.canvas)
+        await self._studio.query_one("#strip", Vertical).mount(self.recent)
+        self.recent.set_paths(await asyncio.to_thread(recent_images, self._outputs))
+
+    @property
+    def shown(self) -> Path | None:
+        """The finished image on the canvas, None while there is none."""
+        return self._looking_at or (self._finished[0] if self._finished else None)
+
+    def show_preview(self, width: int, height: int, rgb: bytes) -> None:
+        """Show the image as it emerges, unless the person is looking at another."""
+        if self.canvas is not None and self._looking_at is None:
+            self.canvas.show_frame(width, height, rgb)
+
+    def show_finished(self, paths: list[Path]) -> None:
+        """Put finished images among the recent ones, and show them unless the person is looking at another."""
+        self._finished = paths
+        if self.recent is not None:
+            for path in paths:
+                self.recent.add(path)
+        if self._looking_at is None:
+            self._run(paths)
+
+    def look_at(self, path: Path) -> None:
+        """Show an image from disk and say how it was made."""
+        self._looking_at = path
+        self._studio.run_worker(self._look(path), group="picture", exclusive=True)
+
+    def look_away(self) -> None:
+        """Nobody looks at an older image any more: what is being made is shown again."""
+        self._looking_at = None
+
+    async def read(self, path: Path) -> ImageFacts | None:
+        """How the image at `path` was made; says what is wrong and returns None where it cannot be read."""
+        from sdcore.library.metadata import MetadataError, read_image
+
+        try:
+            return await asyncio.to_thread(read_image, path)
+        except (MetadataError, OSError) as fault:
+            self._studio.view.say(str(fault), tone="alert")
+            return None
+
+    def _run(self, paths: list[Path]) -> None:
+        self._studio.run_worker(self._show(paths), group="picture", exclusive=True)
+
+    async def _show(self, paths: list[Path]) -> bool:
+        from sdcore.library.metadata import MetadataError
+        from tui.pictures import load_picture
+
+        try:
+            picture = await asyncio.to_thread(load_picture, paths)
+        except (MetadataError, OSError) as fault:
+            self._studio.view.say(str(fault), tone="alert")
+            return False
+        if self.canvas is not None:
+            self.canvas.show_image(picture)
+        return True
+
+    async def _look(self, path: Path) -> None:
+        if not await self._show([path]) or (facts := await self.read(path)) is None:
+            return
+        recipe = facts.recipe()
+        self._studio.view.say(
+            " · ".join(
+                [
+                    f"seed {recipe.seed}",
+                    f"{recipe.sampler} {recipe.steps}",
+                    recipe.schedule,
+                    f"guidance {recipe.guidance_scale:g}",
+                    f"{recipe.width} × {recipe.height}",
+                    recipe.model,
+                    recipe.prompt,
+                ]
+            )
+        )
+
+
+def _import_widgets() -> None:
+    import tui.widgets.canvas
+    import tui.widgets.recent  # noqa: F401

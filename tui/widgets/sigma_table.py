@@ -1,0 +1,151 @@
+"""The sigma table: what each step starts from, the present step marked, the time that each took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+import msgspec
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.actions import bindings
+
+
+class _Table(msgspec.Struct):
+    """What the columns read: `sigmas` has one entry more than `timesteps`; `seconds` grows with the run."""
+
+    timesteps: tuple[float, ...] = ()
+    sigmas: tuple[float, ...] = ()
+    seconds: list[float] = []
+
+
+class _Column(msgspec.Struct, frozen=True):
+    title: str
+    width: int
+    cell: Callable[[_Table, int], str]
+
+
+def _timestep(table: _Table, row: int) -> str:
+    return f"{table.timesteps[row]:.0f}" if row < len(table.timesteps) else ""
+
+
+def _sigma(table: _Table, row: int) -> str:
+    return f"{table.sigmas[row]:.3f}"
+
+
+def _fall(table: _Table, row: int) -> str:
+    return f"{table.sigmas[row + 1] - table.sigmas[row]:.3f}" if row + 1 < len(table.sigmas) else ""
+
+
+def _alpha(table: _Table, row: int) -> str:
+    # the share of the signal's variance, for x = sqrt(ᾱ) x0 + sqrt(1 - ᾱ) noise and σ² = (1 - ᾱ) / ᾱ
+    return f"{1 / (1 + table.sigmas[row] ** 2):.4f}"
+
+
+def _milliseconds(table: _Table, row: int) -> str:
+    if row >= len(table.seconds):
+        return ""
+    seconds = table.seconds[row]
+    return f"{seconds * 1000:.0f}" if seconds < 99 else f"{seconds:.0f} s"
+
+
+_NARROW: Final = (
+    _Column("k", 4, lambda table, row: str(row)),
+    _Column("t", 5, _timestep),
+    _Column("σ", 8, _sigma),
+    _Column("ms", 6, _milliseconds),
+)
+_WIDE: Final = (*_NARROW[:3], _Column("Δσ", 8, _fall), _Column("ᾱ", 8, _alpha), _NARROW[3])
+
+
+class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
+    """One row a forward pass and a last one for where it ends."""
+
+    HELP = (
+        "Where each step starts: its number k, the timestep t that the network is told, the noise level σ, and "
+        "the milliseconds that it took. The last row is where the run ends. ▸ marks the present step."
+    )
+    BINDINGS = bindings("steps")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "sigma--title",
+        "sigma--done",
+        "sigma--now",
+        "sigma--ahead",
+        "sigma--mark",
+    }
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.border_title = "steps"
+        self._table = _Table()
+        self._step: int | None = None
+
+    @property
+    def step(self) -> int | None:
+        """The present step, None when nothing runs."""
+        return self._step
+
+    @property
+    def row_count(self) -> int:
+        """Rows under the title: one more than there are steps."""
+        return len(self._table.sigmas)
+
+    def set_schedule(self, timesteps: tuple[float, ...], sigmas: tuple[float, ...]) -> None:
+        """Show these N timesteps and N+1 sigmas, with no step present and no times."""
+        self._table = _Table(timesteps, sigmas, [])
+        self._step = None
+        self.virtual_size = Size(0, len(sigmas) + 1)
+        self.scroll_to(y=0, animate=False)
+        self.refresh()
+
+    def set_step(self, step: int | None, seconds: list[float]) -> None:
+        """Mark `step` and write the times of the passes done, in seconds."""
+        first = min(len(self._table.seconds), self._step or 0)
+        self._table.seconds = list(seconds)
+        self._step = step
+        last = max(len(seconds), step or 0)
+        self.refresh_lines(first + 1, last - first + 1) if step is not None else self.refresh()
+        if step is not None:
+            self._follow(step)
+
+    def rest(self) -> None:
+        """Mark no step; the times stay."""
+        self._step = None
+        self.refresh()
+
+    def _follow(self, step: int) -> None:
+        """Keep the present step in sight, two rows from an edge."""
+        rows = self.size.height - 1
+        top = self.scroll_offset.y
+        if not top + 2 <= step < top + rows - 2:
+            self.scroll_to(y=max(0, step - rows // 2), animate=False)
+
+    def action_page_up(self) -> None:
+        """A page up."""
+        self.scroll_page_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """A page down."""
+        self.scroll_page_down(animate=False)
+
+    def render_line(self, y: int) -> Strip:
+        """The title, which does not scroll, or a row."""
+        width = self.size.width
+        columns = _WIDE if width >= 1 + sum(column.width for column in _WIDE) else _NARROW
+        if y == 0:
+            text = " " + "".join(column.title.rjust(column.width) for column in columns)
+            return self._strip([Segment(text, self.get_component_rich_style("sigma--title"))], width)
+        row = y - 1 + self.scroll_offset.y
+        if row >= len(self._table.sigmas):
+            return Strip.blank(width, self.rich_style)
+        now = row == self._step
+        text = "".join(column.cell(self._table, row).rjust(column.width) for column in columns)
+        part = "now" if now else "done" if row < len(self._table.seconds) else "ahead"
+        mark = Segment("▸" if now else " ", self.get_component_rich_style("sigma--mark"))
+        return self._strip([mark, Segment(text, self.get_component_rich_style(f"sigma--{part}"))], width)
+
+    def _strip(self, segments: list[Segment], width: int) -> Strip:
+        return Strip(segments).adjust_cell_length(width, self.rich_style)

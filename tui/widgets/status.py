@@ -1,0 +1,148 @@
+"""The quiet lines at the edges of the screen: the head, the message line and the footer."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Literal
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.widget import Widget
+
+from sdcore.spec.sanitise import sanitise
+from tui.actions import Action
+
+Tone = Literal["quiet", "bright", "alert"]
+_GAP = 3
+_MOST_LINES = 3
+
+
+class HeadLine(Widget):
+    """The program's name on the left; model, device and queue on the right."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._facts: tuple[str, ...] = ()
+        self._urgent = ""
+
+    @property
+    def text(self) -> str:
+        """What stands on the right."""
+        return " · ".join((*self._facts, self._urgent) if self._urgent else self._facts)
+
+    def show(self, facts: tuple[str, ...], urgent: str = "") -> None:
+        """Show the facts, and at the end, in the accent colour, what is going on."""
+        facts = tuple(sanitise(fact, newlines=False) for fact in facts if fact)
+        if (facts, urgent) != (self._facts, self._urgent):
+            self._facts, self._urgent = facts, urgent
+            self.refresh()
+
+    def render(self) -> Content:
+        """Facts that do not fit are left out whole, the first of them first."""
+        width = self.size.width
+        name = " sdtui"
+        facts = list(self._facts)
+        while facts and len(" · ".join([*facts, self._urgent])) > width - len(name) - 3:
+            facts.pop(0)
+        quiet = " · ".join(facts) + (" · " if facts and self._urgent else "")
+        gap = " " * max(1, width - len(name) - len(quiet) - len(self._urgent) - 1)
+        return (
+            Content.styled(name + gap, "bold $accent")
+            .append(Content.styled(quiet, "$dim"))
+            .append(Content.styled(self._urgent, "$accent"))
+        )
+
+
+class MessageLine(Widget):
+    """One sentence: where the image was saved, or what went wrong and what to do."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._wordings: tuple[str, ...] = ("",)
+        self._tone: Tone = "quiet"
+
+    @property
+    def text(self) -> str:
+        """The sentence in the longest wording that fits on a line; in the longest of all where none does."""
+        room = self.size.width - 2
+        return next((wording for wording in self._wordings if cell_len(wording) <= room), self._wordings[0])
+
+    @property
+    def tone(self) -> Tone:
+        """How it is said."""
+        return self._tone
+
+    def show(self, *wordings: str, tone: Tone = "quiet") -> None:
+        """Say this instead of what was said before; `wordings` are of one sentence, the longest first."""
+        self._wordings, self._tone = tuple(sanitise(wording, newlines=False) for wording in wordings), tone
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as the sentence needs, three at most."""
+        return max(1, len(self._lines(width)))
+
+    def _lines(self, width: int) -> list[str]:
+        lines = textwrap.wrap(self.text, max(10, width - 2))
+        if len(lines) > _MOST_LINES:
+            lines[_MOST_LINES - 1 :] = [f"{lines[_MOST_LINES - 1].rsplit(' ', 1)[0]} …"]
+        return lines
+
+    def render(self) -> Content:
+        """The sentence, wrapped between words."""
+        style = {"quiet": "$dim", "bright": "$normal", "alert": "$alert"}[self._tone]
+        return Content.styled("\n".join(f" {line}" for line in self._lines(self.size.width)), style)
+
+
+class FooterLine(Widget):
+    """The keys that matter now, six at most; a click on one does it."""
+
+    class Pressed(Message):
+        """The action called `name` was clicked."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._items: list[tuple[Action, str]] = []
+
+    @property
+    def labels(self) -> list[str]:
+        """What is named, when there is room for all."""
+        return [label for _, label in self._items]
+
+    def show(self, items: list[tuple[Action, str]]) -> None:
+        """Name these actions by these labels."""
+        if items != self._items:
+            self._items = list(items)
+            self.refresh()
+
+    def _fitting(self) -> list[tuple[Action, str]]:
+        """What there is room for; the last two, help and commands, stay longest."""
+        items = list(self._items)
+        while items and sum(map(_width, items)) - _GAP > self.size.width - 2:
+            items.pop(max(0, len(items) - 3))
+        return items
+
+    def render(self) -> Content:
+        """Keys bright, labels dim."""
+        parts = [Content(" ")]
+        for action, label in self._fitting():
+            parts += [Content.styled(action.key, "$bright"), Content.styled(f" {label}{' ' * _GAP}", "$dim")]
+        return Content("").join(parts)
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what was clicked."""
+        left = 1
+        for action, label in self._fitting():
+            if left <= event.x < left + _width((action, label)) - _GAP:
+                self.post_message(self.Pressed(action.name))
+            left += _width((action, label))
+
+
+def _width(item: tuple[Action, str]) -> int:
+    return len(item[0].key) + 1 + len(item[1]) + _GAP
