@@ -14,17 +14,17 @@ from diffusers import AutoencoderKL
 
 from sdcore.tiny.architecture import LATENT_FACTOR, LATENT_SIZE
 from sdcore.tiny.dataset import Pictures, encode_pictures, to_tensor
+from sdcore.tiny.muon import Muon
 from sdcore.tiny.train_vae import (
     LATENTS_FILE,
     ROBUSTNESS,
     VAE_FOLDER,
-    WEIGHT_DECAY,
     psnr,
     reconstruction_loss,
 )
-from sdcore.tiny.training import Budget, Ema, Reporter, Training, new_optimizer, step_generator
+from sdcore.tiny.training import Budget, Ema, Reporter, Training, step_generator
 
-PEAK_RATE = 6e-4
+PEAK_RATE = 1e-3
 EMA_DECAY = 0.998
 CHECKPOINT = "decoder.pt"
 CROP, CROP_BATCH, WHOLE_BATCH = LATENT_SIZE // 2, 8, 2
@@ -58,7 +58,7 @@ def new_training(work: Path, device: torch.device) -> Training:
     vae = load_vae(work).to(device, memory_format=torch.channels_last)
     vae.encoder.requires_grad_(False)
     vae.quant_conv.requires_grad_(False)
-    return Training(vae, new_optimizer(vae, WEIGHT_DECAY), Ema(vae, EMA_DECAY))
+    return Training(vae, Muon(vae), Ema(vae, EMA_DECAY))
 
 
 def crops(

@@ -16,6 +16,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from sdcore.tiny.architecture import SCHEDULER, new_text_encoder, new_unet
 from sdcore.tiny.dataset import Pictures, encode_pictures, training_caption, training_scene, world_words
+from sdcore.tiny.identity import start_as_identity
 from sdcore.tiny.tokenizer import build_tokenizer
 from sdcore.tiny.train_decoder import load_vae
 from sdcore.tiny.train_vae import LATENTS_FILE
@@ -37,7 +38,7 @@ class Denoiser(nn.Module):
         super().__init__()
         bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
         self.text_encoder: CLIPTextModel = new_text_encoder(len(tokenizer), bos, eos, pad)
-        self.unet: UNet2DConditionModel = new_unet()
+        self.unet: UNet2DConditionModel = start_as_identity(new_unet())
 
     def forward(self, latents: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         embeddings = self.text_encoder(tokens).last_hidden_state

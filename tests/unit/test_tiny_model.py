@@ -16,6 +16,7 @@ from transformers import CLIPTokenizer
 
 from sdcore.tiny import architecture, train_diffusion, train_vae, training, weights_folder
 from sdcore.tiny.dataset import Pictures, world_words
+from sdcore.tiny.identity import start_as_identity
 from sdcore.tiny.tokenizer import PROMPT_WORDS, build_tokenizer
 from sdcore.tiny.training import Budget, Ema, load_checkpoint, rate_factor
 
@@ -31,7 +32,7 @@ STRANGE_TEXTS = (
 SMALL_VAE = {**architecture.VAE, "block_out_channels": (8, 8, 16, 16)}
 SMALL_UNET = {
     **architecture.UNET,
-    "block_out_channels": (16, 32, 32),
+    "block_out_channels": (32, 32, 32),
     "attention_head_dim": (2, 2, 2),
     "norm_num_groups": 8,
 }
@@ -183,6 +184,16 @@ def interrupt_at(stop: int):
         return original(scenes, seed, step)
 
     return captions
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_fresh_unet_predicts_its_input() -> None:
+    torch.manual_seed(2)
+    unet = start_as_identity(architecture.new_unet())
+    noise, text = torch.randn(2, 4, 16, 16), torch.randn(2, 77, architecture.TEXT_WIDTH)
+    with torch.no_grad():
+        predicted = unet(noise, torch.tensor([999, 0]), text).sample
+    torch.testing.assert_close(predicted, noise, atol=0.05, rtol=0.02)
 
 
 @pytest.mark.usefixtures("small_networks")
