@@ -112,8 +112,9 @@ async def test_a_run_moves_table_plot_and_progress(make_app: MakeApp, engine: Fa
         engine.progress(job.job, 0, job.recipe, seconds=0.02)
         engine.progress(job.job, 4, job.recipe, passes=4, seconds=0.02)
         engine.tell(m.JobPreview(job=job.job, index=4, image=0, width=2, height=2, rgb=bytes(12)))
-        await pilot.pause()
         table = app.studio.query_one(SigmaTable)
+        while table.step != 4:  # progress is drawn a few times a second
+            await pilot.pause(0.02)
         assert (table.step, table.row_count) == (4, 31)
         assert "".join(segment.text for segment in table.render_line(5)).split() == [
             "▸",

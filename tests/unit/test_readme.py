@@ -18,7 +18,13 @@ EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent")
 def key_table() -> str:
     """The rows that belong under "## Keys": the keys of the studio; those of lists and of text editing are usual."""
     shown = [action for action in ACTIONS if action.scope in EVERYWHERE]
-    where = {"app": "", "studio": "", "prompt": " (prompt)", "parameters": " (parameters)", "recent": " (recent)"}
+    where = {
+        "app": "",
+        "studio": "",
+        "prompt": " (prompt)",
+        "parameters": " (parameters)",
+        "recent": " (recent)",
+    }
     return "\n".join(f"| {action.key}{where[action.scope]} | {action.title} |" for action in shown)
 
 

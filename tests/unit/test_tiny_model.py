@@ -14,9 +14,10 @@ from safetensors import safe_open
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import CLIPTokenizer
 
-from sdcore.tiny import architecture, train_diffusion, train_vae, training, weights_folder
+from sdcore.tiny import architecture, train_decoder, train_diffusion, train_vae, training, weights_folder
 from sdcore.tiny.dataset import Pictures, world_words
 from sdcore.tiny.identity import start_as_identity
+from sdcore.tiny.muon import Muon, orthogonal
 from sdcore.tiny.tokenizer import PROMPT_WORDS, build_tokenizer
 from sdcore.tiny.training import Budget, Ema, load_checkpoint, rate_factor
 
@@ -232,3 +233,45 @@ def test_ema_follows_and_starts_quickly() -> None:
     for step in range(1, 200):
         ema.update(module, step)
     assert ema.averages["weight"].item() == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.usefixtures("small_networks")
+def test_refining_the_decoder_leaves_the_latents_alone(tmp_path: Path) -> None:
+    pictures = Pictures(tmp_path, seed=1, count=8)
+    pictures.render()
+    torch.manual_seed(4)
+    vae = architecture.new_vae()
+    vae.save_pretrained(tmp_path / train_vae.VAE_FOLDER)
+    train_decoder.train_decoder(pictures, tmp_path, Budget(steps=2), 7, torch.device("cpu"))
+    before, after = vae.state_dict(), train_decoder.refined_vae(tmp_path).state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any(name.startswith("decoder.") for name in changed)
+    assert not any(name.startswith(("encoder.", "quant_conv.")) for name in changed)
+
+
+@pytest.mark.parametrize("shape", [(12, 40), (40, 12), (16, 16)])
+def test_orthogonal_evens_out_singular_values(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonal(matrix))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+
+
+def test_muon_goes_downhill_and_leaves_frozen_weights() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Conv2d(12, 12, 3, padding=1), torch.nn.Conv2d(12, 3, 1))
+    module[1].bias.requires_grad_(False)
+    frozen = module[1].bias.clone()
+    optimizer = Muon(module)
+    images = torch.randn(4, 12, 8, 8)
+    losses = []
+    for _ in range(30):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.02
+        loss = (module(images) - images[:, :3]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    assert torch.equal(module[1].bias, frozen)

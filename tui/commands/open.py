@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
+from typing import Final
 
 from sdcore.library.config import load
 from tui.commands.console import CommandError
 from tui.term import colour
+
+_SCREEN_UPDATES: Final = "120"
+"""A second at most: a typed letter waits for the next one, on average half of 1/120 s instead of half of 1/60 s."""
 
 
 def run(options: Namespace) -> int:
@@ -15,7 +20,9 @@ def run(options: Namespace) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError("The app needs a terminal; in a script, use sdtui generate.")
     settings, _ = load()
-    colour.apply(colour.decide(options.color or settings.color))  # before Textual is imported
+    # both before Textual is imported
+    colour.apply(colour.decide(options.color or settings.color))
+    os.environ.setdefault("TEXTUAL_FPS", _SCREEN_UPDATES)
     from tui import app
 
     return app.run(model=options.model, device=options.device, mouse=False if options.no_mouse else None)

@@ -33,10 +33,13 @@ class Gallery:
         from tui.widgets.canvas import Canvas
         from tui.widgets.recent import Recent
 
-        self.canvas = Canvas("The image appears here.", id="canvas")
-        self.recent = Recent("Images that you make appear here.", id="recent")
-        await self._studio.query_one("#image", Vertical).mount(self.canvas)
-        await self._studio.query_one("#strip", Vertical).mount(self.recent)
+        canvas = Canvas("The image appears here.", id="canvas")
+        recent = Recent("Images that you make appear here.", id="recent")
+        for place, widget in (("#image", canvas), ("#strip", recent)):
+            if not self._studio.is_running:
+                return  # the app was left before its pictures came
+            await self._studio.query_one(place, Vertical).mount(widget)
+        self.canvas, self.recent = canvas, recent
         self.recent.set_paths(await asyncio.to_thread(recent_images, self._outputs))
 
     @property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 from sdcore.engine import messages as m
 from tui.jobs import Job, JobBook
@@ -15,6 +16,12 @@ from tui.widgets.status import HeadLine, MessageLine, Tone
 
 if TYPE_CHECKING:
     from tui.screens.studio import Studio
+
+
+_LIVE: Final = (m.JobProgress, m.JobPreview)
+"""Events that come many times a second and say nothing of what the head line and the footer show."""
+_PROGRESS_SECONDS: Final = 0.15
+"""How often progress is drawn: more often nobody can read it, and each drawing delays the echo of a key."""
 
 
 class RunView:
@@ -29,6 +36,7 @@ class RunView:
         self.model = ""
         self.loading = ""
         self.plan_request = 0
+        self._progress_due, self._progress_at = False, 0.0
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.EngineStarting: self._engine_starting,
             m.EngineReady: self._engine_ready,
@@ -51,7 +59,8 @@ class RunView:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
-            self.show_head()
+            if not isinstance(event, _LIVE):
+                self.show_head()
 
     def show_head(self) -> None:
         """Model, device and queue in the head line."""
@@ -128,11 +137,22 @@ class RunView:
         self._show_pace(job)
 
     def _progress(self, event: m.JobProgress) -> None:
-        job = self.book.progressed(event)
-        if job is None:
+        if self.book.progressed(event) is None or self._progress_due:
             return
-        self._table.set_step(event.index, job.seconds)
-        self._plot.set_step(event.index)
+        wait = self._progress_at + _PROGRESS_SECONDS - monotonic()
+        if wait <= 0:
+            self._show_progress()
+        else:
+            self._progress_due = True
+            self._studio.set_timer(wait, self._show_progress)
+
+    def _show_progress(self) -> None:
+        self._progress_due, self._progress_at = False, monotonic()
+        job = self.book.running
+        if job is None or job.index is None:
+            return
+        self._table.set_step(job.index, job.seconds)
+        self._plot.set_step(job.index)
         self._show_pace(job)
 
     def _show_pace(self, job: Job) -> None:
@@ -147,6 +167,7 @@ class RunView:
             self._studio.gallery.show_preview(event.width, event.height, event.rgb)
 
     def _finished(self, event: m.JobFinished) -> None:
+        self._show_progress()
         self.book.ended(event.job)
         self._rest()
         if not event.images:
@@ -162,6 +183,7 @@ class RunView:
         self._studio.gallery.show_finished([Path(image.path) for image in event.images])
 
     def _cancelled(self, event: m.JobCancelled) -> None:
+        self._show_progress()
         ended = self.book.ended(event.job)
         self._rest()
         if ended is not None:

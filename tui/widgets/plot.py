@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -47,8 +48,15 @@ class SchedulePlot(Widget):
 
     def set_step(self, index: int | None) -> None:
         """Move the dot to sigma number `index` (0-based, bounded to the schedule); None takes it away."""
+        if index == self._step:
+            return
         self._step = index
-        self._redraw()
+        before, self._drawn = self._drawn, self._draw()
+        if before is None or len(before) != len(self._drawn):
+            self.refresh()
+        for y, (old, new) in enumerate(zip(before or (), self._drawn, strict=False)):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def _redraw(self) -> None:
         self._drawn = None
