@@ -196,7 +196,7 @@ class EngineClient:
             await asyncio.sleep(_RETRY_SECONDS)
         self._process = None
         reason = f" ({_reason(status)})" if status else ""
-        return f"The engine stopped unexpectedly{reason}: generate again to start it anew; see {log_path()}."
+        return f"The engine stopped unexpectedly{reason}; see {log_path()}."
 
 
 async def _open(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:

@@ -29,30 +29,34 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": 0.0, "momentum": momentum, "betas": betas})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient."""
         for group in self.param_groups:
             update = self._orthogonal_update if group["orthogonal"] else self._adam_update
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    parameter.sub_(update(parameter, group), alpha=group["lr"])
+                    parameter.sub_(update(parameter, parameter.grad, group), alpha=group["lr"])
 
-    def _orthogonal_update(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def _orthogonal_update(
+        self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]
+    ) -> torch.Tensor:
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
-        momentum = state["momentum"].lerp_(parameter.grad, 1.0 - group["momentum"])
-        matrix = parameter.grad.lerp(momentum, group["momentum"]).flatten(1)
+        momentum = state["momentum"].lerp_(gradient, 1.0 - group["momentum"])
+        matrix = gradient.lerp(momentum, group["momentum"]).flatten(1)
         return (orthogonal(matrix) * ADAM_SIZE * max(matrix.shape) ** 0.5).reshape(parameter.shape)
 
-    def _adam_update(self, parameter: torch.Tensor, group: dict[str, Any]) -> torch.Tensor:
+    def _adam_update(
+        self, parameter: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]
+    ) -> torch.Tensor:
         state = self.state[parameter]
         if not state:
             state.update(step=0, mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))
         state["step"] += 1
         first, second = group["betas"]
-        state["mean"].lerp_(parameter.grad, 1.0 - first)
-        state["square"].lerp_(parameter.grad.square(), 1.0 - second)
+        state["mean"].lerp_(gradient, 1.0 - first)
+        state["square"].lerp_(gradient.square(), 1.0 - second)
         mean = state["mean"] / (1.0 - first ** state["step"])
         return mean / ((state["square"] / (1.0 - second ** state["step"])).sqrt() + 1e-8)
 
