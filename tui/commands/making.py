@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -17,9 +22,11 @@ from sdcore.engine.local import LocalEngine, torch_backend
 from sdcore.engine.log import log_to, open_log
 from sdcore.engine.messages import (
     AnyEvent,
+    Cancel,
     EngineFailed,
     EngineStarting,
     Generate,
+    JobCancelled,
     JobFailed,
     JobFinished,
     JobProgress,
@@ -57,17 +64,42 @@ class Maker:
         self._engine.close()
 
     def make(self, recipe: Recipe, title: str) -> JobFinished:
-        """Make all images of `recipe`; `title` stands beside the progress bar. Raises `CommandError`."""
-        self._client.send(Generate(job=str(next(self._names)), recipe=recipe))
-        with _Bar(title) as bar:
+        """Make all images of `recipe`; `title` stands beside the progress bar.
+
+        Raises `CommandError`, and `KeyboardInterrupt` once a Ctrl-C has stopped the job.
+        """
+        job = str(next(self._names))
+        self._client.send(Generate(job=job, recipe=recipe))
+        with _Bar(title) as bar, _ctrl_c_does(lambda: self._client.send(Cancel(job=job))):
             for event in self._client:
                 match event:
                     case JobFinished():
                         return event
+                    case JobCancelled():
+                        raise KeyboardInterrupt
                     case JobFailed() | EngineFailed():
                         raise CommandError(event.message)
                 bar.show(event)
         raise CommandError("The engine ended without an answer; see the log that sdtui doctor names.")
+
+
+@contextlib.contextmanager
+def _ctrl_c_does(stop: Callable[[], None]) -> Iterator[None]:
+    """Have the first Ctrl-C call `stop`, and the next one raise `KeyboardInterrupt` as usual.
+
+    An exception raised by a signal can come up inside a finaliser, where Python swallows it and the key is lost.
+    `stop` runs on a thread of its own, for the signal may interrupt whoever holds the locks that it needs.
+    """
+
+    def stop_once(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        threading.Thread(target=stop, daemon=True).start()
+
+    before = signal.signal(signal.SIGINT, stop_once)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _saving_in(folder: Path, load: LoadBackend) -> LoadBackend:
