@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PLAN_DELAY: Final = 0.08
 DRAFT_DELAY: Final = 0.5
+COUNT_DELAY: Final = 0.05
+"""The echo of a letter goes before its count: each draws the editor once."""
 _SEEDS: Final = 2**32
 _PROMPT_HELP = (
     "What the image should show. Enter generates, ^J begins a new line; at the first and last line ↑ and ↓ "
@@ -167,9 +169,9 @@ class Studio(Screen[None], inherit_bindings=False):
 
     def _count_tokens(self) -> None:
         self._uncounted = True
-        if self._tokens is not None and not self._counting:
+        if (tokens := self._tokens) is not None and not self._counting:
             self._counting = True
-            self.run_worker(self._count(self._tokens), group="tokens")
+            self.set_timer(COUNT_DELAY, lambda: self.run_worker(self._count(tokens), group="tokens"))
 
     async def _count(self, tokens: TokenCounter) -> None:
         """Count on a thread, and again for as long as the text changes meanwhile."""
