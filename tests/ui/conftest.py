@@ -13,6 +13,7 @@ from textual.worker import WorkerCancelled
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
 from tui.drafts import Draft
+from tui.screens.studio import COUNT_DELAY
 
 MakeApp = Callable[..., SdtuiApp]
 
@@ -40,7 +41,7 @@ async def settle(app: SdtuiApp, pilot: Pilot[None]) -> None:
     """Wait until nothing is under way but the line to the engine."""
     await app.studio.ready.wait()
     while True:
-        await pilot.pause()
+        await pilot.pause(2 * COUNT_DELAY)
         under_way = [
             worker
             for worker in app.workers
