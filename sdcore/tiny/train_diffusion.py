@@ -1,7 +1,7 @@
 """Training UNet and text encoder together to predict the noise in encoded pictures.
 
 The loss is the squared error of the predicted noise, weighted like Min-SNR (arXiv:2303.09556) plus a floor in terms
-of x0: (min(snr, 5) + 0.2) / snr. The floor makes the noisiest steps count, where layout and colours are decided.
+of x0: (min(snr, 5) + 0.4) / snr. The floor makes the noisiest steps count, where layout and colours are decided.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PEAK_RATE = 1e-3
 WEIGHT_DECAY = 1e-2
 EMA_DECAY = 0.999
 BATCH = 24
-SNR_CEILING, SNR_FLOOR = 5.0, 0.2
+SNR_CEILING, SNR_FLOOR = 5.0, 0.4
+TIMESTEP_POWER = 0.7
 TOKENIZER_FOLDER = "tokenizer"
 
 
@@ -128,9 +129,10 @@ def train_step(
     """One step of the optimiser on latents (batch, 4, 16, 16) and their captions' tokens. Returns the loss."""
     device = schedule.weights.device
     count, levels = len(latents), len(schedule.weights)
-    # One timestep from each of `count` equal parts of the schedule: every step sees all noise levels.
-    timesteps = (torch.arange(count) + torch.rand(count, generator=generator)) * (levels / count)
-    timesteps = timesteps.long().clamp(max=levels - 1).to(device)
+    # One timestep from each of `count` parts of the schedule, so that every step sees all noise levels; the parts are
+    # narrower where it is noisy, since that is where a caption says most about a picture.
+    places = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+    timesteps = (places**TIMESTEP_POWER * levels).long().clamp(max=levels - 1).to(device)
     noise = torch.randn(latents.shape, generator=generator).to(device)
     noisy = schedule.add(latents.to(device), noise, timesteps)
     predicted = training.module(noisy, timesteps, tokens.to(device))
