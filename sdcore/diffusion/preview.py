@@ -13,7 +13,6 @@ from typing import Final
 import msgspec
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 PREVIEW_FILE: Final = "preview.json"
@@ -53,8 +52,3 @@ def load(folder: Path) -> PreviewFactors | None:
         return msgspec.json.decode((folder / PREVIEW_FILE).read_bytes(), type=PreviewFactors)
     except (OSError, msgspec.DecodeError):
         return None
-
-
-def to_image(rgb: np.ndarray) -> Image.Image:
-    """One preview (H, W, 3) of bytes as a picture."""
-    return Image.fromarray(rgb)
