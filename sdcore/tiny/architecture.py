@@ -40,11 +40,16 @@ UNET: dict[str, Any] = {
     "in_channels": LATENT_CHANNELS,
     "out_channels": LATENT_CHANNELS,
     "block_out_channels": (64, 128, 256),
-    "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     "layers_per_block": 1,
     "attention_head_dim": (2, 4, 8),  # heads per block: 32 channels each
     "cross_attention_dim": TEXT_WIDTH,
+    # Beside the cross-attention, the whole caption's pooled embedding joins the timestep's and modulates every
+    # block. It says what a picture shows long before attention has learned where to look.
+    "addition_embed_type": "text",
+    "addition_embed_type_num_heads": 4,
+    "resnet_time_scale_shift": "scale_shift",
     "norm_num_groups": 16,
 }
 

@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from transformers import CLIPTokenizer
 
 from sdcore.tiny.architecture import IMAGE_SIZE, LATENT_CHANNELS, LATENT_SIZE
 from sdcore.tiny.captions import caption
 from sdcore.tiny.drawing import render
-from sdcore.tiny.tokenizer import PROMPT_WORDS
+from sdcore.tiny.tokenizer import PROMPT_WORDS, build_tokenizer
 from sdcore.tiny.world import Scene, sample_scene
 
 ENCODE_BATCH = 16
@@ -27,6 +28,7 @@ DROPPED = 0.1
 SPRINKLED = 0.15
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 POLL_SECONDS = 2.0
+TOKENIZER_FOLDER = "tokenizer"
 
 
 def training_scene(seed: int, index: int) -> Scene:
@@ -131,3 +133,11 @@ def world_words(samples: int = 20_000) -> list[str]:
         rng = random.Random(f"words/{index}")
         words.update(caption(sample_scene(rng), rng).lower().split())
     return sorted(words)
+
+
+def saved_tokenizer(work: Path) -> CLIPTokenizer:
+    """The tokenizer of a training: made at its start and kept, since the embeddings belong to it."""
+    folder = work / TOKENIZER_FOLDER
+    if not folder.exists():
+        build_tokenizer(world_words()).save_pretrained(folder)
+    return CLIPTokenizer.from_pretrained(folder)

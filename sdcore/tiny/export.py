@@ -13,10 +13,11 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline
 
 from sdcore.diffusion.preview import PREVIEW_FILE, PreviewFactors, fit
 from sdcore.tiny.architecture import new_scheduler
-from sdcore.tiny.dataset import to_tensor, training_scene
+from sdcore.tiny.dataset import saved_tokenizer, to_tensor, training_scene
 from sdcore.tiny.drawing import render
 from sdcore.tiny.train_decoder import refined_vae
-from sdcore.tiny.train_diffusion import Denoiser, saved_tokenizer
+from sdcore.tiny.train_diffusion import Denoiser
+from sdcore.tiny.train_text import fresh_text_encoder
 from sdcore.tiny.training import load_checkpoint
 
 FILE_MODE = 0o644
@@ -29,7 +30,7 @@ def export(work: Path, output: Path) -> Path:
     Each file appears whole or not at all. Raises `FileNotFoundError` where a training has left nothing yet.
     """
     tokenizer = saved_tokenizer(work)
-    denoiser = Denoiser(tokenizer)
+    denoiser = Denoiser(fresh_text_encoder(tokenizer))
     state = load_checkpoint(work / "diffusion.pt")
     denoiser.load_state_dict({**state["module"], **state["ema"]})
     pipeline = StableDiffusionPipeline(

@@ -27,7 +27,7 @@ def start_as_identity(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     where the normalisation has too few or too small groups for that.
     """
     latent_channels = unet.config.in_channels
-    last_resnet, last_attention = unet.up_blocks[-1].resnets[-1], unet.up_blocks[-1].attentions[-1]
+    last_resnet = unet.up_blocks[-1].resnets[-1]
     norm = unet.conv_norm_out
     group = norm.num_channels // norm.num_groups
     if group < 4 or norm.num_groups < latent_channels:
@@ -37,7 +37,7 @@ def start_as_identity(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     carried = group * latent_channels
     skip = last_resnet.conv_shortcut.in_channels - unet.conv_in.out_channels
 
-    for layer in (last_resnet.conv2, last_resnet.conv_shortcut, last_attention.proj_out):
+    for layer in (last_resnet.conv2, last_resnet.conv_shortcut):
         layer.weight[:carried] = 0.0
         layer.bias[:carried] = 0.0
     norm.weight[:carried], norm.bias[:carried] = 1.0, 0.0

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
+import torch
 from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
@@ -70,3 +71,16 @@ def build_tokenizer(world_words: Iterable[str]) -> CLIPTokenizer:
         pad_token=EOS,
         model_max_length=MAX_TOKENS,
     )
+
+
+def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
+    """Token ids (batch, 77), padded and cut as the pipeline does it."""
+    encoded = tokenizer(
+        captions,
+        padding="max_length",
+        truncation=True,
+        max_length=tokenizer.model_max_length,
+        return_tensors="pt",
+    )
+    tokens: torch.Tensor = encoded["input_ids"]
+    return tokens

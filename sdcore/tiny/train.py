@@ -3,6 +3,7 @@
     render      draw the training pictures into the work folder (may run beside `vae`, in its own process)
     vae         train the autoencoder
     decoder     refine the decoder alone, which leaves the latents as they are
+    text        teach the text encoder to read captions
     diffusion   encode the pictures, then train UNet and text encoder
     export      write the model folder from the newest checkpoints
     all         everything, one after another
@@ -23,12 +24,13 @@ from sdcore.tiny.dataset import Pictures
 from sdcore.tiny.export import export
 from sdcore.tiny.train_decoder import train_decoder
 from sdcore.tiny.train_diffusion import train_diffusion
+from sdcore.tiny.train_text import train_text
 from sdcore.tiny.train_vae import train_vae
 from sdcore.tiny.training import Budget
 
-STAGES = ("render", "vae", "decoder", "diffusion", "export", "all")
-TRAININGS = {"vae": train_vae, "decoder": train_decoder, "diffusion": train_diffusion}
-DEFAULT_STEPS = {"vae": 5_000, "decoder": 5_000, "diffusion": 12_000}
+STAGES = ("render", "vae", "decoder", "text", "diffusion", "export", "all")
+TRAININGS = {"vae": train_vae, "decoder": train_decoder, "text": train_text, "diffusion": train_diffusion}
+DEFAULT_STEPS = {"vae": 10_000, "decoder": 5_000, "text": 1_500, "diffusion": 12_000}
 
 
 def parser() -> argparse.ArgumentParser:

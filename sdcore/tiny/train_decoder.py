@@ -19,6 +19,7 @@ from sdcore.tiny.train_vae import (
     LATENTS_FILE,
     ROBUSTNESS,
     VAE_FOLDER,
+    busyness,
     psnr,
     reconstruction_loss,
 )
@@ -73,7 +74,7 @@ def crops(
     codes, pixels = [], []
     for several in zip(indices, corners, strict=True):
         found = [(i, y, x, pictures[i, *_window(y, x, size)]) for i, (y, x) in zip(*several, strict=True)]
-        i, y, x, crop = max(found, key=lambda one: _busyness(one[3]))
+        i, y, x, crop = max(found, key=lambda one: busyness(one[3]))
         codes.append(latents[i, :, y : y + size, x : x + size])
         pixels.append(crop)
     return torch.stack(codes).float(), to_tensor(np.stack(pixels))
@@ -82,10 +83,6 @@ def crops(
 def _window(y: int, x: int, size: int) -> tuple[slice, slice]:
     f = LATENT_FACTOR
     return slice(y * f, (y + size) * f), slice(x * f, (x + size) * f)
-
-
-def _busyness(crop: np.ndarray) -> float:
-    return float(np.abs(np.diff(crop[::2, ::2].astype(np.int16), axis=0)).mean())
 
 
 def train_step(training: Training, latents: torch.Tensor, images: torch.Tensor) -> dict[str, float]:

@@ -12,13 +12,14 @@ from pathlib import Path
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 
-from sdcore.tiny.architecture import SCHEDULER, new_text_encoder, new_unet
-from sdcore.tiny.dataset import Pictures, encode_pictures, training_caption, training_scene, world_words
+from sdcore.tiny.architecture import SCHEDULER, new_unet
+from sdcore.tiny.dataset import Pictures, encode_pictures, saved_tokenizer, training_caption, training_scene
 from sdcore.tiny.identity import start_as_identity
-from sdcore.tiny.tokenizer import build_tokenizer
+from sdcore.tiny.tokenizer import tokenize
 from sdcore.tiny.train_decoder import load_vae
+from sdcore.tiny.train_text import reading_text_encoder
 from sdcore.tiny.train_vae import LATENTS_FILE
 from sdcore.tiny.training import Budget, Ema, Reporter, Training, new_optimizer, step_generator
 from sdcore.tiny.world import Scene
@@ -27,19 +28,21 @@ PEAK_RATE = 1e-3
 WEIGHT_DECAY = 1e-2
 EMA_DECAY = 0.999
 BATCH = 24
+TEXT_SHARE = 0.2
+CAPTION_START = 0.3
 SNR_CEILING, SNR_FLOOR = 5.0, 0.4
 TIMESTEP_POWER = 0.7
-TOKENIZER_FOLDER = "tokenizer"
 
 
 class Denoiser(nn.Module):
     """UNet and text encoder as one module: (latents, timesteps, token ids) to the predicted noise."""
 
-    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+    def __init__(self, text_encoder: CLIPTextModel) -> None:
         super().__init__()
-        bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
-        self.text_encoder: CLIPTextModel = new_text_encoder(len(tokenizer), bos, eos, pad)
+        self.text_encoder = text_encoder
         self.unet: UNet2DConditionModel = start_as_identity(new_unet())
+        # Fresh, it would drown the timestep's embedding.
+        nn.init.constant_(self.unet.add_embedding.norm2.weight, CAPTION_START)
 
     def forward(self, latents: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         embeddings = self.text_encoder(tokens).last_hidden_state
@@ -70,7 +73,7 @@ def train_diffusion(pictures: Pictures, work: Path, budget: Budget, seed: int, d
     latents = encode_pictures(pictures, load_vae(work), work / LATENTS_FILE, device)
     scenes = [training_scene(pictures.seed, index) for index in range(pictures.count)]
     tokenizer = saved_tokenizer(work)
-    training = new_training(tokenizer, seed, device)
+    training = new_training(reading_text_encoder(work, tokenizer), seed, device)
     checkpoint = work / "diffusion.pt"
     if checkpoint.exists():
         training.load(checkpoint)
@@ -86,37 +89,17 @@ def train_diffusion(pictures: Pictures, work: Path, budget: Budget, seed: int, d
         reporter.add(loss=loss)
 
 
-def saved_tokenizer(work: Path) -> CLIPTokenizer:
-    """The tokenizer of a training: made at its start and kept, since the embeddings belong to it."""
-    folder = work / TOKENIZER_FOLDER
-    if not folder.exists():
-        build_tokenizer(world_words()).save_pretrained(folder)
-    return CLIPTokenizer.from_pretrained(folder)
-
-
-def new_training(tokenizer: CLIPTokenizer, seed: int, device: torch.device) -> Training:
+def new_training(text_encoder: CLIPTextModel, seed: int, device: torch.device) -> Training:
     torch.manual_seed(seed)
-    denoiser = Denoiser(tokenizer).to(device)
-    return Training(denoiser, new_optimizer(denoiser, WEIGHT_DECAY), Ema(denoiser, EMA_DECAY))
+    denoiser = Denoiser(text_encoder).to(device)
+    optimizer = new_optimizer(denoiser, WEIGHT_DECAY, {"text_encoder": TEXT_SHARE})
+    return Training(denoiser, optimizer, Ema(denoiser, EMA_DECAY))
 
 
 def step_captions(scenes: list[Scene], seed: int, step: int) -> list[str]:
     """A fresh caption for each scene of a step's batch."""
     rng = random.Random(f"captions/{seed}/{step}")
     return [training_caption(scene, rng) for scene in scenes]
-
-
-def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
-    """Token ids (batch, 77), padded and cut as the pipeline does it."""
-    encoded = tokenizer(
-        captions,
-        padding="max_length",
-        truncation=True,
-        max_length=tokenizer.model_max_length,
-        return_tensors="pt",
-    )
-    tokens: torch.Tensor = encoded["input_ids"]
-    return tokens
 
 
 def train_step(

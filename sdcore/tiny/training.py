@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ class Training:
         while (done := budget.done(self.step, self.seconds)) < 1.0:
             begin = time.monotonic()
             for group in self.optimizer.param_groups:
-                group["lr"] = peak_rate * rate_factor(done)
+                group["lr"] = peak_rate * rate_factor(done) * group.get("share", 1.0)
             yield self.step, done
             self.step += 1
             self.ema.update(self.module, self.step)
@@ -148,10 +148,24 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def new_optimizer(module: nn.Module, decay: float) -> torch.optim.AdamW:
-    """AdamW over the parameters that are not frozen; it decays matrices and leaves biases and gains alone."""
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
+def new_optimizer(
+    module: nn.Module, decay: float, shares: Mapping[str, float] | None = None
+) -> torch.optim.AdamW:
+    """AdamW over the parameters that are not frozen; it decays matrices and leaves biases and gains alone.
+
+    `shares` gives a child module, by name, a share of the learning rate.
+    """
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            share = (shares or {}).get(name.partition(".")[0], 1.0)
+            groups.setdefault((share, parameter.ndim > 1), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "share": share, "weight_decay": decay if matrices else 0.0}
+            for (share, matrices), parameters in groups.items()
+        ],
+        lr=0.0,
+        betas=(0.9, 0.99),
+        fused=True,
+    )

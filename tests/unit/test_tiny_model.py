@@ -14,12 +14,22 @@ from safetensors import safe_open
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import CLIPTokenizer
 
-from sdcore.tiny import architecture, train_decoder, train_diffusion, train_vae, training, weights_folder
+from sdcore.tiny import (
+    architecture,
+    dataset,
+    train_decoder,
+    train_diffusion,
+    train_text,
+    train_vae,
+    training,
+    weights_folder,
+)
 from sdcore.tiny.dataset import Pictures, world_words
 from sdcore.tiny.identity import start_as_identity
 from sdcore.tiny.muon import Muon, orthogonal
-from sdcore.tiny.tokenizer import PROMPT_WORDS, build_tokenizer
+from sdcore.tiny.tokenizer import PROMPT_WORDS, build_tokenizer, tokenize
 from sdcore.tiny.training import Budget, Ema, load_checkpoint, rate_factor
+from sdcore.tiny.world import Scene, Second
 
 MEGABYTE = 1_000_000
 STRANGE_TEXTS = (
@@ -157,7 +167,8 @@ def test_interrupted_training_resumes_bit_by_bit(tmp_path: Path, monkeypatch: py
         pictures.render()
         torch.manual_seed(3)
         architecture.new_vae().save_pretrained(work / train_vae.VAE_FOLDER)
-        build_tokenizer(["house"]).save_pretrained(work / train_diffusion.TOKENIZER_FOLDER)
+        build_tokenizer(["house"]).save_pretrained(work / dataset.TOKENIZER_FOLDER)
+        train_text.train_text(pictures, work, Budget(steps=1), 7, torch.device("cpu"))
         if stop is not None:
             with monkeypatch.context() as patch:
                 patch.setattr(train_diffusion, "step_captions", interrupt_at(stop))
@@ -185,6 +196,28 @@ def interrupt_at(stop: int):
         return original(scenes, seed, step)
 
     return captions
+
+
+def test_answers_say_what_stands_where() -> None:
+    alone = Scene("cat", "black", "small", "snow")
+    beside = Scene("house", "red", "small", "desert", second=Second("fish", "blue", "left"))
+    for scene, middle, left, right in (
+        (alone, ("cat", "black"), ("nothing", "nothing"), ("nothing", "nothing")),
+        (beside, ("nothing", "nothing"), ("fish", "blue"), ("house", "red")),
+    ):
+        [answers] = train_text.right_answers([scene]).tolist()
+        said = [known[k] for (known, _), k in zip(train_text.QUESTIONS.values(), answers, strict=True)]
+        assert said == [*middle, *left, *right, scene.size, scene.place, scene.light, scene.style]
+
+
+def test_a_caption_is_read_from_behind_its_last_word(bundled_tokenizer: CLIPTokenizer) -> None:
+    tokens = tokenize(bundled_tokenizer, ["", "a red house", "house " * 200] * 50)
+    positions = train_text.positions_after_text(
+        tokens, bundled_tokenizer.eos_token_id, torch.Generator().manual_seed(1)
+    )
+    for first, last, found in ((1, 76, positions[0::3]), (4, 76, positions[1::3]), (76, 76, positions[2::3])):
+        assert first <= found.min() <= found.max() <= last
+        assert len(set(found.tolist())) > 20 or first == last
 
 
 @pytest.mark.usefixtures("small_networks")
