@@ -19,6 +19,8 @@ from tui.screens.studio import Studio
 from tui.theme import theme_for
 
 _HANG_UP_SECONDS = 2.0
+_CPU_SHARE = 0.5
+"""Of the frames a second that are drawn beside a GPU, how many are drawn where the CPU samples."""
 
 
 class SdtuiApp(App[None], inherit_bindings=False):
@@ -38,7 +40,7 @@ class SdtuiApp(App[None], inherit_bindings=False):
         self._outputs = outputs
         self._leaving = m.Shutdown(when_idle=True)
         self.draft = draft
-        self.preview_fps = preview_fps
+        self._preview_fps = preview_fps
         self.studio = Studio(draft, outputs)
         theme = theme_for(self.console.color_system)
         self.register_theme(theme)
@@ -64,10 +66,15 @@ class SdtuiApp(App[None], inherit_bindings=False):
         # after a paint: starting a process takes longer than a frame
         self.call_after_refresh(lambda: self.run_worker(self._follow(engine), group="engine", exclusive=True))
         engine.send(m.LoadModel(model=self.studio.model_named))
+        self.ask_for_previews()
+        self.studio.plan()
+
+    def ask_for_previews(self) -> None:
+        """Ask for previews in the size of the canvas; fewer where drawing and sampling share the processor."""
         if self.studio.gallery.canvas is not None:
             width, height = self.studio.gallery.canvas.preview_box()
-            engine.send(m.SetPreview(width=width, height=height, max_fps=self.preview_fps))
-        self.studio.plan()
+            share = _CPU_SHARE if self.studio.view.device.startswith("cpu") else 1.0
+            self.send(m.SetPreview(width=width, height=height, max_fps=share * self._preview_fps))
 
     def send(self, command: m.AnyCommand) -> None:
         """Send a command to the engine; without one it goes nowhere, which the screen has said by then."""

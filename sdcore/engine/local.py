@@ -18,7 +18,7 @@ from typing import Final, Self
 
 import sdcore
 from sdcore.engine.backend import Backend, LoadBackend, Report
-from sdcore.engine.mailbox import Mailbox
+from sdcore.engine.mailbox import LIVE_SECONDS, Mailbox
 from sdcore.engine.messages import (
     AnyCommand,
     AnyEvent,
@@ -174,6 +174,7 @@ class LocalEngine:
                 self._planner.ask(client.mailbox, command)
             case SetPreview():
                 self._previews.want(client.mailbox, command)
+                client.mailbox.beat = 1 / command.max_fps if command.max_fps > 0 else LIVE_SECONDS
             case GetStatus():
                 client.mailbox.put(self._status())
             case Shutdown():

@@ -1,6 +1,8 @@
 """The outbox between the engine and one client: never blocks its producer, never loses a result.
 
-A client that is slower than the sampling finds the newest progress and preview in it, not a backlog.
+A client that is slower than the sampling finds the newest progress and preview in it, not a backlog. One that is
+faster is not woken for each of them: an eye follows some ten changes a second, and every waking of a client on the
+same machine is taken from the sampling.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from typing import Final
 
 from sdcore.engine.messages import (
+    LIVE,
     AnyEvent,
     JobCancelled,
     JobFailed,
@@ -21,19 +25,25 @@ from sdcore.engine.messages import (
     slot,
 )
 
+LIVE_SECONDS: Final = 0.1
+"""How long an asynchronous consumer that does not say otherwise waits between deliveries of progress."""
+
 
 class Mailbox:
     """Undelivered events in the order in which they happened. Any thread may put; one consumer takes.
 
     An event that stands for an older undelivered one takes that one's content over and its own, later
-    place, so it can never arrive before what happened between the two.
+    place, so it can never arrive before what happened between the two. `beat` is how many seconds apart an
+    asynchronous consumer gets progress and previews; everything else it gets at once.
     """
 
     def __init__(self) -> None:
+        self.beat = LIVE_SECONDS
         self._events: OrderedDict[Hashable, AnyEvent] = OrderedDict()
         self._changed = threading.Condition()
         self._wake: Callable[[], None] | None = None
         self._closed = False
+        self._urgent = False
 
     def __len__(self) -> int:
         return len(self._events)
@@ -49,18 +59,21 @@ class Mailbox:
             if isinstance(event, JobFinished | JobCancelled | JobFailed):
                 self._drop_previews(event.job)
             self._events[key if key is not None else object()] = joined or event
-            self._notify()
+            self._notify(urgent=not isinstance(event, LIVE))
 
     def close(self) -> None:
         """Say that nothing more comes. The consumer still gets what is there."""
         with self._changed:
             self._closed = True
-            self._notify()
+            self._notify(urgent=True)
 
     def take(self) -> AnyEvent | None:
         """The oldest undelivered event, or None when there is none now."""
         with self._changed:
-            return self._events.popitem(last=False)[1] if self._events else None
+            if not self._events:
+                self._urgent = False
+                return None
+            return self._events.popitem(last=False)[1]
 
     def __iter__(self) -> Iterator[AnyEvent]:
         """Take events as they come, waiting for the next, until the box is closed and empty."""
@@ -74,35 +87,47 @@ class Mailbox:
             yield event
 
     async def __aiter__(self) -> AsyncIterator[AnyEvent]:
-        """The same on the running event loop, which is not blocked while it waits."""
+        """The same on the running event loop, which is not blocked while it waits.
+
+        Where nothing waits but progress and previews, they come together, once in a `beat`.
+        """
         loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
+        ready, urgent = asyncio.Event(), asyncio.Event()
 
         def wake() -> None:
+            if self._urgent:
+                urgent.set()
+            ready.set()
+
+        def wake_soon() -> None:
             # The loop may have been closed by the consumer's thread since the last event.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(ready.set)
+                loop.call_soon_threadsafe(wake)
 
         with self._changed:
-            self._wake = wake
+            self._wake = wake_soon
         try:
             while True:
                 ready.clear()
+                urgent.clear()
                 while (event := self.take()) is not None:
                     yield event
                 with self._changed:
                     finished = self._closed and not self._events
                 if finished:
                     return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(urgent.wait(), self.beat)
                 await ready.wait()
         finally:
             with self._changed:
-                if self._wake is wake:  # a reader that was left may be closed after the next one began
+                if self._wake is wake_soon:  # a reader that was left may be closed after the next one began
                     self._wake = None
 
-    def _notify(self) -> None:
+    def _notify(self, *, urgent: bool) -> None:
         self._changed.notify_all()
-        if self._wake is not None and (self._closed or len(self._events) == 1):
+        self._urgent = self._urgent or urgent
+        if self._wake is not None and (urgent or len(self._events) == 1):
             self._wake()
 
     def _drop_previews(self, job: str) -> None:

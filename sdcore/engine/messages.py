@@ -50,7 +50,10 @@ class PlanSchedule(Command, frozen=True):
 
 
 class SetPreview(Command, frozen=True):
-    """How large previews are wanted: the box in pixels that they are fitted into; 0 turns them off."""
+    """How large previews are wanted: the box in pixels that they are fitted into; 0 turns them off.
+
+    `max_fps` is how many of them may come in a second, and how often this client is woken for progress.
+    """
 
     width: int
     height: int
@@ -242,6 +245,9 @@ AnyEvent = (
 
 LATEST_ONLY: Final = (JobProgress, JobPreview, ModelLoading, EngineStarting, SchedulePlanned, Status)
 """Events of which a slow client gets the newest alone (see `coalesce`); every other one is delivered."""
+
+LIVE: Final = (JobProgress, JobPreview)
+"""Events that come many times a second, and of which some ten a second are as good as all."""
 
 
 def slot(event: AnyEvent) -> Hashable | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 from sdcore.engine.mailbox import Mailbox
 from sdcore.engine.messages import (
@@ -155,3 +156,33 @@ def test_a_producer_survives_the_end_of_the_loop_that_reads() -> None:
     mailbox._wake = mailbox._wake_kept  # type: ignore[attr-defined]
     mailbox.put(finished("b"))
     assert mailbox.take() == finished("b")
+
+
+async def test_a_fast_reader_is_woken_for_results_at_once_and_for_progress_in_beats() -> None:
+    mailbox = Mailbox()
+    mailbox.beat = 3600.0
+    arrived: list[object] = []
+
+    async def read() -> None:
+        async for event in mailbox:
+            arrived.append(event)
+
+    reader = asyncio.create_task(read())
+    mailbox.put(started("a"))
+    await until(lambda: len(arrived) == 1)
+    for index in range(3):
+        mailbox.put(progress("a", index))
+        mailbox.put(preview("a", index))
+        await asyncio.sleep(0.02)
+    assert len(arrived) == 1  # they wait for the beat, or for something that matters
+    mailbox.put(finished("a"))
+    await until(lambda: len(arrived) == 3)
+    assert [type(event) for event in arrived] == [JobStarted, JobProgress, JobFinished]
+    mailbox.close()
+    await reader
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sdcore.engine import messages as m
 from tui.jobs import Job, JobBook
@@ -16,12 +15,6 @@ from tui.widgets.status import HeadLine, MessageLine, Tone
 
 if TYPE_CHECKING:
     from tui.screens.studio import Studio
-
-
-_LIVE: Final = (m.JobProgress, m.JobPreview)
-"""Events that come many times a second and say nothing of what the head line and the footer show."""
-_PROGRESS_SECONDS: Final = 0.15
-"""How often progress is drawn: more often nobody can read it, and each drawing delays the echo of a key."""
 
 
 class RunView:
@@ -36,7 +29,6 @@ class RunView:
         self.model = ""
         self.loading = ""
         self.plan_request = 0
-        self._progress_due, self._progress_at = False, 0.0
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.EngineStarting: self._engine_starting,
             m.EngineReady: self._engine_ready,
@@ -59,7 +51,7 @@ class RunView:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
-            if not isinstance(event, _LIVE):
+            if not isinstance(event, m.LIVE):
                 self.show_head()
 
     def show_head(self) -> None:
@@ -90,6 +82,7 @@ class RunView:
     def _engine_ready(self, event: m.EngineReady) -> None:
         self.engine_up, self.engine_dead, self.loading = True, False, ""
         self.device = f"{event.device} {event.dtype}".strip()
+        self._studio.app.ask_for_previews()
         self._bar.clear()
 
     def _engine_failed(self, event: m.EngineFailed) -> None:
@@ -137,17 +130,10 @@ class RunView:
         self._show_pace(job)
 
     def _progress(self, event: m.JobProgress) -> None:
-        if self.book.progressed(event) is None or self._progress_due:
-            return
-        wait = self._progress_at + _PROGRESS_SECONDS - monotonic()
-        if wait <= 0:
+        if self.book.progressed(event) is not None:
             self._show_progress()
-        else:
-            self._progress_due = True
-            self._studio.set_timer(wait, self._show_progress)
 
     def _show_progress(self) -> None:
-        self._progress_due, self._progress_at = False, monotonic()
         job = self.book.running
         if job is None or job.index is None:
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -20,6 +20,7 @@ from tui.actions import Moment, bindings, footer
 from tui.prompt_history import HistoryWalk
 from tui.screens.gallery import Gallery
 from tui.screens.run_view import RunView
+from tui.widgets.panes import Column, Row
 from tui.widgets.parameters import Parameters
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine
@@ -74,15 +75,15 @@ class Studio(Screen[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """The regions; what needs Pillow comes after the first paint."""
         yield HeadLine(id="head")
-        with Horizontal(id="main"):
-            with Vertical(id="left"):
+        with Row(id="main"):
+            with Column(id="left"):
                 yield PromptEditor("prompt", _PROMPT_HELP, walk=self._walk, id="prompt")
                 yield PromptEditor("negative", _NEGATIVE_HELP, id="negative")
                 yield Parameters(Recipe(), id="parameters")
-            with Vertical(id="middle"):
-                yield Vertical(id="image")
+            with Column(id="middle"):
+                yield Column(id="image")
                 yield ProgressLine(id="progress")
-            with Vertical(id="right"):
+            with Column(id="right"):
                 yield SigmaTable(id="steps")
                 yield SchedulePlot(id="plot")
         yield Vertical(id="strip")
@@ -201,7 +202,7 @@ class Studio(Screen[None], inherit_bindings=False):
 
     def on_canvas_box_changed(self, message: Canvas.BoxChanged) -> None:
         """Have previews made in the size that fits."""
-        self.app.send(m.SetPreview(width=message.width, height=message.height, max_fps=self.app.preview_fps))
+        self.app.ask_for_previews()
 
     def on_filmstrip_highlighted(self, message: Recent.Highlighted) -> None:
         """Look at an older image; its recipe is told below."""

@@ -20,6 +20,7 @@ _DOTS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The bit of a braille character for each (column, row) of its 2x4 dots."""
 
 _BRAILLE: Final = 0x2800
+_PARTS = ("past", "future", "now", "label")
 
 
 class SchedulePlot(Widget):
@@ -40,6 +41,7 @@ class SchedulePlot(Widget):
         self._sigmas: tuple[float, ...] = ()
         self._step: int | None = None
         self._drawn: list[Strip] | None = None
+        self._rows: dict[tuple[int, int, int | None], Strip] = {}
 
     def set_schedule(self, sigmas: Sequence[float]) -> None:
         """Plot these sigmas, one a forward pass and the last the end; what is not finite is left out."""
@@ -59,12 +61,16 @@ class SchedulePlot(Widget):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def _redraw(self) -> None:
-        self._drawn = None
+        self._forget()
         self.refresh()
+
+    def _forget(self) -> None:
+        self._drawn = None
+        self._rows.clear()
 
     def notify_style_update(self) -> None:
         """Take up the colours of a new theme."""
-        self._drawn = None
+        self._forget()
         super().notify_style_update()
 
     def on_resize(self) -> None:
@@ -84,23 +90,27 @@ class SchedulePlot(Widget):
             return []
         now = None if self._step is None else max(0, min(self._step, len(self._sigmas) - 1))
         dots, current = plot_dots(self._sigmas, width, height, now)
-        styles = {
-            name: self.get_component_rich_style(f"plot--{name}")
-            for name in ("past", "future", "now", "label")
-        }
-        background = self.visual_style.rich_style
-        rows = []
-        for y in range(height):
-            cells = [(" ", background)] * width
-            for x in range(width):
-                if dots[y][x]:
-                    past = current is not None and x < current[0]
-                    cells[x] = (chr(_BRAILLE + dots[y][x]), styles["past" if past else "future"])
-            rows.append(cells)
-        if current is not None:
-            rows[current[1]][current[0]] = ("●", styles["now"])
-        _label(rows[0], f"σ {max(self._sigmas):.3g}", styles["label"])
-        return [_strip(row) for row in rows]
+        past = 0 if current is None else current[0]
+        return [
+            self._row(y, dots[y], past, past if current is not None and current[1] == y else None)
+            for y in range(height)
+        ]
+
+    def _row(self, y: int, dots: list[int], past: int, now: int | None) -> Strip:
+        """Row `y`, its first `past` columns done and the dot in column `now`. Most rows stay what they were."""
+        key = (y, sum(1 for bits in dots[:past] if bits), now)
+        if key not in self._rows:
+            styles = {name: self.get_component_rich_style(f"plot--{name}") for name in _PARTS}
+            cells = [(" ", self.visual_style.rich_style)] * len(dots)
+            for x, bits in enumerate(dots):
+                if bits:
+                    cells[x] = (chr(_BRAILLE + bits), styles["past" if x < past else "future"])
+            if now is not None:
+                cells[now] = ("●", styles["now"])
+            if y == 0:
+                _label(cells, f"σ {max(self._sigmas):.3g}", styles["label"])
+            self._rows[key] = _strip(cells)
+        return self._rows[key]
 
 
 def plot_dots(

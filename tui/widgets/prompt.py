@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from sdcore.spec.sanitise import sanitise
@@ -46,6 +48,8 @@ class PromptEditor(TextArea, inherit_bindings=False):
         self.border_title = title
         self.about = help_text
         self.walk = walk
+        self._tokens = 0
+        self._themed = False
         self.cursor_blink = False
 
     def show(self, text: str) -> None:
@@ -53,8 +57,23 @@ class PromptEditor(TextArea, inherit_bindings=False):
         self.replace(sanitise(text), self.document.start, self.document.end)
         self.move_cursor(self.document.end)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Take the colours from the style sheet when they change, not once a redraw as `TextArea` does."""
+        if self._themed:
+            return super(TextArea, self).render_lines(crop)
+        self._themed = True
+        return super().render_lines(crop)
+
+    def notify_style_update(self) -> None:
+        """Take up the colours of a new theme, or of having the focus."""
+        self._themed = False
+        super().notify_style_update()
+
     def show_tokens(self, count: int) -> None:
         """Write the count into the border; past what the model reads, a sentence as well."""
+        if count == self._tokens:
+            return
+        self._tokens = count
         over = count - TOKENS_READ
         self.set_class(over > 0, "-over")
         counted = f"{count} of {TOKENS_READ}" if count else ""
