@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 
 from sdcore.spec.recipe import Recipe
+from sdcore.spec.views import AnyView, TraceInfo, ViewKind
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Raised by one whenever a message changes its meaning; the two sides refuse each other if they differ."""
 
 
@@ -21,12 +22,21 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What a client asks of the engine."""
 
 
+class ForkPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a fork leaves its parent: after forward pass `step` (0-based) of the run that `source` names, as in
+    `OpenTrace`."""
+
+    source: str
+    step: int
+
+
 class Generate(Command, frozen=True):
     """Queue a recipe. `job` is an identifier chosen by the client; all clients see all jobs, so it must be
-    unique among those of all (`uuid.uuid4().hex`)."""
+    unique among those of all (`uuid.uuid4().hex`). With a `fork` the recipe is that of the rest of a run."""
 
     job: str
     recipe: Recipe
+    fork: ForkPoint | None = None
 
 
 class Cancel(Command, frozen=True):
@@ -58,6 +68,38 @@ class SetPreview(Command, frozen=True):
     width: int
     height: int
     max_fps: float = 10.0
+
+
+class OpenTrace(Command, frozen=True):
+    """Ask for a recorded run: `source` is its job, or the absolute path of an image of it or of its trace file.
+    Answered by `TraceOpened` or `TraceFailed`."""
+
+    request: int
+    source: str
+
+
+class GetView(Command, frozen=True):
+    """Ask for a view of an opened trace. Answered by `ViewReady` or `TraceFailed`.
+
+    `step` is a forward pass (0-based), `image` one of the batch. For "attention", `position` is the token's
+    (0..76) and `whole_run` asks for the mean over all recorded steps; for "sheet", every `every`-th step.
+    """
+
+    request: int
+    trace: str
+    what: ViewKind
+    step: int = 0
+    image: int = 0
+    position: int = 0
+    whole_run: bool = False
+    every: int = 1
+
+
+class SaveTrace(Command, frozen=True):
+    """Write an opened trace beside its image. Answered by `TraceSaved` or `TraceFailed`."""
+
+    request: int
+    trace: str
 
 
 class GetStatus(Command, frozen=True):
@@ -212,6 +254,37 @@ class SchedulePlanned(Event, frozen=True):
     problem: str = ""
 
 
+class TraceOpened(Event, frozen=True):
+    """The answer to `OpenTrace`."""
+
+    request: int
+    info: TraceInfo
+
+
+class TraceFailed(Event, frozen=True):
+    """Why a trace cannot be opened, seen or saved: one sentence that says what to do."""
+
+    request: int
+    message: str
+
+
+class ViewReady(Event, frozen=True):
+    """The answer to `GetView`: the view asked for as `what` at `step`."""
+
+    request: int
+    trace: str
+    what: ViewKind
+    step: int
+    view: AnyView
+
+
+class TraceSaved(Event, frozen=True):
+    """A trace was written to `path`."""
+
+    request: int
+    path: str
+
+
 class Status(Event, frozen=True):
     """What the engine is doing. `queued` counts jobs that wait, `running` is the job now sampling."""
 
@@ -224,7 +297,18 @@ class Status(Event, frozen=True):
     clients: int
 
 
-AnyCommand = Generate | Cancel | LoadModel | PlanSchedule | SetPreview | GetStatus | Shutdown
+AnyCommand = (
+    Generate
+    | Cancel
+    | LoadModel
+    | PlanSchedule
+    | SetPreview
+    | OpenTrace
+    | GetView
+    | SaveTrace
+    | GetStatus
+    | Shutdown
+)
 AnyEvent = (
     EngineStarting
     | EngineReady
@@ -240,6 +324,10 @@ AnyEvent = (
     | JobCancelled
     | JobFailed
     | SchedulePlanned
+    | TraceOpened
+    | TraceFailed
+    | ViewReady
+    | TraceSaved
     | Status
 )
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from sdcore.atomic import write_atomically
 from sdcore.library import paths
-from sdcore.library.atomic import write_atomically
 from sdcore.spec.sanitise import sanitise
 
 COLORS: Final = ("auto", "truecolor", "256", "16")

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
+from sdcore.atomic import write_atomically
 from sdcore.library import paths
-from sdcore.library.atomic import write_atomically
 
 MAX_ENTRIES: Final = 2000
 MAX_BYTES: Final = 8 * 1024 * 1024

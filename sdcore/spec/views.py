@@ -1,0 +1,157 @@
+"""What can be seen of a recorded run, as data: made by `sdcore.diffusion.views`, shown by the app. No torch.
+
+Steps are forward passes, numbered from 0. Pictures are RGB, row by row from the top left.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from sdcore.spec.lineage import Parent, Segment
+from sdcore.spec.recipe import Recipe
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """`width * height * 3` bytes of RGB."""
+
+    width: int
+    height: int
+    rgb: bytes
+
+
+class TraceInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded run as a whole.
+
+    `timesteps` and `seconds` have an entry a forward pass, `sigmas` one more; `recorded` counts the passes that
+    are there, fewer than `timesteps` while it runs and after a cancel. `latent_shape` is (channels, height,
+    width), `images` the absolute paths of the files that were saved. `exact` says whether the run can be
+    continued from any step bit for bit: not where a fork changed the sampler.
+    """
+
+    trace: str
+    recipe: Recipe
+    segments: tuple[Segment, ...]
+    parent: Parent | None
+    images: tuple[str, ...]
+    timesteps: tuple[float, ...]
+    sigmas: tuple[float, ...]
+    seconds: tuple[float, ...]
+    recorded: int
+    init_noise_sigma: float
+    evals_per_step: int
+    latent_shape: tuple[int, int, int]
+    family: str
+    model_hash: str
+    exact: bool = True
+
+
+TokenKind = Literal["start", "word", "end", "padding"]
+
+
+class TokenView(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the 77 positions: its id, the text it stands for, whether the mask lets it be attended to, the norm
+    of its embedding, and that embedding's distance to the unconditional one at the same position."""
+
+    position: int
+    id: int
+    text: str
+    kind: TokenKind
+    attended: bool
+    norm: float
+    distance: float
+
+
+class PromptView(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt as the network reads it; `left_out` is the text that falls off the end."""
+
+    tokens: tuple[TokenView, ...]
+    left_out: str
+
+
+class TextView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Both prompts; `negative` is None where no unconditional pass is made. `shapes` names tensors on the way
+    from ids to the network's input, with their shapes."""
+
+    prompt: PromptView
+    negative: PromptView | None
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
+    """One latent channel: its numbers, a histogram of HISTOGRAM_BINS equal bins from `low` to `high`, and the
+    channel as a grey picture, black at `low` and white at `high`."""
+
+    mean: float
+    deviation: float
+    minimum: float
+    maximum: float
+    low: float
+    high: float
+    histogram: tuple[int, ...]
+    picture: Picture
+
+
+HISTOGRAM_BINS = 32
+
+
+class LatentsView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The latents at one place of a run. All channels share `low` and `high`: 0 is the middle grey."""
+
+    channels: tuple[ChannelView, ...]
+    latent_shape: tuple[int, int, int]
+    pixel_shape: tuple[int, int, int]
+    reduction: float
+    """How many times fewer numbers the latents have than the pixels: 48 for Stable Diffusion 1.x."""
+
+
+class StepView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A step in pixels: the latents before it, the guided noise prediction and the estimate of x0.
+
+    `decoded` says whether the real VAE made them; else they are the cheap linear projection.
+    """
+
+    latents: Picture
+    noise: Picture
+    denoised: Picture
+    decoded: bool
+
+
+class GuidanceView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Guidance over the run and at one step. `norms` and `degrees` have an entry a recorded step: the norm of
+    (text - unconditional) and the angle between the two predictions; empty where there is no guidance. `pull` is
+    the norm of the difference at each latent of this step as a grey picture, white at `strongest`."""
+
+    norms: tuple[float, ...]
+    degrees: tuple[float, ...]
+    pull: Picture | None
+    strongest: float
+
+
+class AttentionView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Where the cross-attention looked for one token: a grey picture of the size of the latents, white at
+    `strongest`, the largest share of attention that one place gave it. `step` None is the mean over the run."""
+
+    position: int
+    word: str
+    step: int | None
+    heat: Picture
+    strongest: float
+
+
+class SheetView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A contact sheet: the estimates of x0 at `steps`, row by row, `columns` in a row."""
+
+    picture: Picture
+    steps: tuple[int, ...]
+    columns: int
+
+
+AnyView = TextView | LatentsView | StepView | GuidanceView | AttentionView | SheetView
+ViewKind = Literal[
+    "text", "noise", "scaled noise", "latents", "step", "decoded step", "guidance", "attention", "sheet"
+]
+"""What may be asked for. "noise" and "scaled noise" are the initial latents before and after `init_noise_sigma`;
+"latents" are those before the step asked for. "decoded step" and "attention" run the network or the VAE, and wait
+for the worker; the rest is answered beside a running job."""
