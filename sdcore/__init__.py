@@ -16,8 +16,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sdcore.diffusion.fork import fork
     from sdcore.diffusion.loop import Step, sample
     from sdcore.diffusion.model import Model, ModelError
+    from sdcore.diffusion.trace import Trace
     from sdcore.library.metadata import ImageFacts, MetadataError, read_image
     from sdcore.library.outputs import OutputError, save_image
     from sdcore.opening import open_model
@@ -35,6 +37,8 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Step",
+    "Trace",
+    "fork",
     "open_model",
     "read_image",
     "sample",
@@ -51,6 +55,8 @@ _HOMES = {
     "Recipe": "sdcore.spec.recipe",
     "RecipeError": "sdcore.spec.recipe",
     "Step": "sdcore.diffusion.loop",
+    "Trace": "sdcore.diffusion.trace",
+    "fork": "sdcore.diffusion.fork",
     "open_model": "sdcore.opening",
     "read_image": "sdcore.library.metadata",
     "sample": "sdcore.diffusion.loop",

@@ -24,11 +24,13 @@ from sdcore.spec.recipe import Recipe, check
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run between two forwards: with the same settings what follows is the same bit for bit."""
+    """A run between two forwards: with the same settings what follows is the same bit for bit. Without a `sampler`
+    another one takes over; with `new_noise` what is still drawn comes from the seeds of the recipe that goes on."""
 
     index: int
     latents: Tensor
-    sampler: SamplerState
+    sampler: SamplerState | None
+    new_noise: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,8 @@ def denoise(
 
 
 def sample(model: Model, recipe: Recipe, resume: Snapshot | None = None) -> Iterator[Step]:
-    """Run a recipe, from its seed's noise or from a snapshot. Raises `RecipeError` before the first step.
-
-    `resume` comes from a run of the same size, batch, sampler, schedule and steps; the prompts and the
-    guidance may differ: that is a fork.
-    """
+    """Run a recipe, from its seed's noise or from a snapshot of a run of the same size, batch, sampler, schedule and
+    steps; the prompts and the guidance may differ: that is a fork. Raises `RecipeError` before the first step."""
     recipe = check(recipe)
     guidance = ClassifierFreeGuidance(recipe.guidance_scale)
     denoiser = model.denoiser(recipe.prompt, recipe.negative_prompt if guidance.needs_uncond else None)
@@ -89,5 +88,8 @@ def sample(model: Model, recipe: Recipe, resume: Snapshot | None = None) -> Iter
     sampler.start(drawn_from, seeds, latents)
     if resume is None:
         return denoise(denoiser, sampler, guidance, latents)
-    sampler.restore(resume.sampler)
+    if resume.sampler is None:
+        sampler.begin_at(resume.index)
+    else:
+        sampler.restore(resume.sampler, new_noise=resume.new_noise)
     return denoise(denoiser, sampler, guidance, resume.latents, resume.index)

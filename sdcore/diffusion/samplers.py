@@ -31,7 +31,7 @@ SD1_NOISE: Final[Mapping[str, Any]] = {
 }
 """The training noise of SD 1.x: what a model's `scheduler_config.json` says unless it says otherwise."""
 
-_NOISE_KEYS: Final = (*SD1_NOISE, "trained_betas", "rescale_betas_zero_snr")
+NOISE_KEYS: Final = (*SD1_NOISE, "trained_betas", "rescale_betas_zero_snr")
 
 
 class Sampler(Protocol):
@@ -45,6 +45,8 @@ class Sampler(Protocol):
     sigmas: list[float]
     evals_per_step: int
     init_noise_sigma: float
+    alphas: list[float]
+    """The factor of x0 in the latents of each forward: 1 where they are variance-exploding."""
 
     def start(self, drawn_from: list[torch.Generator], seeds: Sequence[int], latents: Tensor) -> None:
         """Make ready for a run on `latents` (B, C, H, W): noise on the way is drawn, image by image, from the
@@ -65,8 +67,12 @@ class Sampler(Protocol):
     def snapshot(self) -> SamplerState:
         """All that the next steps depend on, copied."""
 
-    def restore(self, state: SamplerState) -> None:
-        """Go back to a snapshot of a run with the same settings; what follows is the same bit for bit."""
+    def restore(self, state: SamplerState, *, new_noise: bool = False) -> None:
+        """Go back to a snapshot of a run with the same settings; what follows is the same bit for bit, unless
+        `new_noise` has the rest draw from where `start` left this sampler's own generators."""
+
+    def begin_at(self, index: int) -> None:
+        """Begin at forward `index` instead of 0, without the history that a sampler of several steps has there."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ class DiffusersSampler:
         self._timesteps: Tensor = self.scheduler.timesteps
         self.timesteps: list[float] = [float(t) for t in self._timesteps]
         self.init_noise_sigma = float(self.scheduler.init_noise_sigma)
-        self._alphas, self._sigmas, self.sigmas = _noise_levels(self.scheduler)
+        self.alphas, self._sigmas, self.sigmas = _noise_levels(self.scheduler)
         if hasattr(self.scheduler, "sigmas") and not _all_differ(self.sigmas[: -1 : choice.evals_per_step]):
             raise ValueError(
                 f"{choice.name} on the {schedule} schedule has no {steps} different steps; ask for fewer."
@@ -184,7 +190,7 @@ class DiffusersSampler:
         return self.scheduler.scale_model_input(latents, self._timesteps[index])
 
     def denoised(self, noise_pred: Tensor, index: int, latents: Tensor) -> Tensor:
-        alpha, sigma = self._alphas[index], self._sigmas[index]
+        alpha, sigma = self.alphas[index], self._sigmas[index]
         if not self._v_prediction:
             return (latents - sigma * noise_pred) / alpha
         scale = (
@@ -200,10 +206,19 @@ class DiffusersSampler:
         states = tuple(generator.get_state() for generator in self._generators)
         return SamplerState(copy.deepcopy(self.scheduler), states)
 
-    def restore(self, state: SamplerState) -> None:
+    def restore(self, state: SamplerState, *, new_noise: bool = False) -> None:
+        own_path = getattr(self.scheduler, "noise_sampler", None)
         self.scheduler = copy.deepcopy(state.scheduler)
+        if new_noise:
+            if own_path is not None:
+                self.scheduler.noise_sampler = own_path
+            return
         for generator, kept in zip(self._generators, state.generators, strict=True):
             generator.set_state(kept)
+
+    def begin_at(self, index: int) -> None:
+        if hasattr(self.scheduler, "set_begin_index"):
+            self.scheduler.set_begin_index(index)
 
 
 def _all_differ(levels: Sequence[float]) -> bool:
@@ -216,7 +231,7 @@ def _make_scheduler(made: _Recipe, schedule: str, steps: int, noise: Mapping[str
     spacing = (
         _SCHEDULES[schedule] if steps > 1 else _SCHEDULES[choices.SGM_UNIFORM]
     )  # a lone step starts at full noise
-    settings = {key: noise[key] for key in _NOISE_KEYS if key in noise} | dict(made.settings) | dict(spacing)
+    settings = {key: noise[key] for key in NOISE_KEYS if key in noise} | dict(made.settings) | dict(spacing)
     known = inspect.signature(scheduler_class.__init__).parameters
     return scheduler_class(**{key: value for key, value in settings.items() if key in known})
 
