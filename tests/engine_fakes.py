@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from PIL import Image
 
 from sdcore.engine.backend import Backend, Plan, Report
 from sdcore.engine.client import EngineClient
-from sdcore.engine.messages import AnyEvent
+from sdcore.engine.messages import AnyEvent, GetView
 from sdcore.library.record import BatchPlace
+from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Problem, Recipe, RecipeError
+from sdcore.spec.views import AnyView, Picture, SheetView, TraceInfo
 
 STEP_SECONDS = 0.25
 
@@ -57,6 +59,27 @@ class FakeModel:
 
 
 @dataclass
+class FakeTrace:
+    segments: tuple[Segment, ...]
+    seconds: list[float] = field(default_factory=list)
+    parent: Parent | None = None
+    nbytes: int = 100
+
+    def info(self, trace: str, images: Sequence[str] = ()) -> TraceInfo:
+        recipe = self.segments[-1].recipe
+        return TraceInfo(
+            trace=trace, recipe=recipe, segments=self.segments, parent=self.parent, images=tuple(images),
+            timesteps=tuple(float(-i) for i in range(recipe.steps)), sigmas=(1.0,) * (recipe.steps + 1),
+            seconds=tuple(self.seconds), recorded=len(self.seconds), init_noise_sigma=14.6, evals_per_step=2,
+            latent_shape=(4, 8, 8), family="SD1", model_hash="0123456789",
+        )  # fmt: skip
+
+    def save(self, path: Path) -> Path:
+        path.write_text("a trace")
+        return path
+
+
+@dataclass
 class FakeCore:
     """What the fake backend did, and how it is to behave."""
 
@@ -71,6 +94,10 @@ class FakeCore:
     models: list[FakeModel] = field(default_factory=list)
     saved: list[tuple[int, Recipe, BatchPlace | None, int | None]] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
+    lineages: list[tuple[Parent | None, tuple[Segment, ...]]] = field(default_factory=list)
+    viewed: list[tuple[str, int, bool]] = field(default_factory=list)
+    keep_traces: bool = False
+    outputs: Path = Path("/outputs")
     released: int = 0
     before_forward: Callable[[], None] = lambda: None
     while_opening: Callable[[], None] = lambda: None
@@ -93,10 +120,14 @@ class FakeCore:
             device_name="a fake",
             dtype="float32",
             open_model=self._open,
-            sample=self._sample,
+            run=self._run,
+            fork=self._fork,
+            load_trace=self._load_trace,
+            view=self._view,
             plan=self._plan,
             save=self._save,
             release=self._release,
+            keeps_traces=lambda: self.keep_traces,
             sentences=(FakeModelError,),
         )
 
@@ -111,8 +142,35 @@ class FakeCore:
         self.models.append(FakeModel(ref))
         return self.models[-1]
 
-    def _sample(self, model: FakeModel, recipe: Recipe) -> Iterator[FakeStep]:
-        for index in range(recipe.steps):
+    def _run(self, model: FakeModel, recipe: Recipe) -> tuple[FakeTrace, Iterator[FakeStep]]:
+        trace = FakeTrace((Segment(start=0, recipe=recipe),))
+        return trace, self._sample(trace, recipe, 0)
+
+    def _fork(
+        self, model: FakeModel, trace: FakeTrace, step: int, recipe: Recipe
+    ) -> tuple[FakeTrace, Iterator[FakeStep]]:
+        if step >= len(trace.seconds):
+            raise FakeModelError(f"There is no step {step}.")
+        forked = FakeTrace(
+            (*trace.segments, Segment(start=step + 1, recipe=recipe)), trace.seconds[: step + 1]
+        )
+        return forked, self._sample(forked, recipe, step + 1)
+
+    def _load_trace(self, path: Path) -> FakeTrace:
+        if path.read_text() != "a trace":
+            raise FakeModelError(f"{path.name} is damaged.")
+        return FakeTrace((Segment(start=0, recipe=Recipe(steps=3)),), [STEP_SECONDS] * 3)
+
+    def _view(self, trace: FakeTrace, model: FakeModel | None, command: GetView) -> AnyView:
+        self._note_thread()
+        self.viewed.append((command.what, command.step, model is not None))
+        if command.step >= len(trace.seconds):
+            raise FakeModelError(f"There is no step {command.step}.")
+        picture = Picture(width=1, height=1, rgb=b"abc")
+        return SheetView(picture=picture, steps=(command.step,), columns=1)
+
+    def _sample(self, trace: FakeTrace, recipe: Recipe, start: int) -> Iterator[FakeStep]:
+        for index in range(start, recipe.steps):
             if self.gated:
                 self._gate.get(timeout=30)
             self._note_thread()
@@ -120,6 +178,7 @@ class FakeCore:
             self.forwards.append((recipe.prompt, index))
             if index in self.fail_at:
                 raise self.fail_at[index]
+            trace.seconds.append(STEP_SECONDS)
             level = np.arange(recipe.batch_size).reshape(-1, 1) + 10 * index
             yield FakeStep(
                 index, recipe.steps, float(-index), float(recipe.steps - index), level, level + 100
@@ -139,6 +198,8 @@ class FakeCore:
         family: str,
         batch: BatchPlace | None,
         cancelled_at: int | None,
+        parent: Parent | None,
+        segments: tuple[Segment, ...],
     ) -> Path:
         self._note_thread()
         if self.save_error is not None:
@@ -146,7 +207,8 @@ class FakeCore:
         level = image.getpixel((0, 0))
         assert isinstance(level, tuple)
         self.saved.append((level[0], recipe, batch, cancelled_at))
-        return Path(f"/outputs/{len(self.saved):05d}.png")
+        self.lineages.append((parent, segments))
+        return self.outputs / f"{len(self.saved):05d}.png"
 
     def _release(self) -> None:
         self.released += 1

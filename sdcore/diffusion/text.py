@@ -35,6 +35,10 @@ class TextEncoder:
         lost = self.tokenizer.decode(whole[length - 1 : -1]) if len(whole) > length else ""
         return Tokens(padded["input_ids"], padded["attention_mask"], lost)
 
+    def token_text(self, token: int) -> str:
+        """The text that a token stands for, without the mark of a word's end; U+FFFD for a part of a character."""
+        return self.tokenizer.decode([token]).strip()
+
     @torch.inference_mode()
     def encode(self, prompt: str) -> Tensor:
         """Embeddings (1, 77, D) of the prompt: the last hidden states after the final layer norm.

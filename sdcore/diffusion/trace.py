@@ -22,6 +22,7 @@ from sdcore.diffusion.guidance import ClassifierFreeGuidance
 from sdcore.diffusion.loop import Snapshot, Step, sample
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.noise import generators, initial_noise
+from sdcore.diffusion.preview import PreviewFactors
 from sdcore.diffusion.samplers import NOISE_KEYS, Sampler, make_sampler
 from sdcore.diffusion.trace_file import TraceError, TraceHeader
 from sdcore.spec.lineage import Parent, Segment
@@ -39,6 +40,7 @@ class Trace(Sequence[Step]):
 
     segments: tuple[Segment, ...]
     training_noise: dict[str, Any]
+    preview_factors: PreviewFactors
     model_hash: str = ""
     family: str = ""
     parent: Parent | None = None
@@ -65,7 +67,8 @@ class Trace(Sequence[Step]):
         header, tensors = trace_file.read(Path(path))
         guided = iter(tensors["noise_pred_uncond"]) if "noise_pred_uncond" in tensors else iter(())
         return cls(
-            header.segments, header.training_noise, header.model_hash, header.family, header.parent, model,
+            header.segments, header.training_noise, header.preview_factors, header.model_hash, header.family,
+            header.parent, model,
             list(tensors["latents"]), [next(guided) if there else None for there in header.guided],
             list(tensors["noise_pred_text"]), list(tensors["denoised"]), list(header.seconds),
         )  # fmt: skip
@@ -89,6 +92,7 @@ class Trace(Sequence[Step]):
             version=trace_file.VERSION,
             segments=self.segments,
             training_noise=self.training_noise,
+            preview_factors=self.preview_factors,
             model_hash=self.model_hash,
             family=self.family,
             parent=self.parent,
@@ -303,7 +307,7 @@ def start(model: Model, recipe: Recipe) -> tuple[Trace, Iterator[Step]]:
 def empty(model: Model, segments: tuple[Segment, ...], parent: Parent | None) -> Trace:
     """A trace of a run of `model` with nothing in it yet."""
     noise = {name: model.training_noise[name] for name in NOISE_KEYS if name in model.training_noise}
-    return Trace(segments, noise, model.model_hash, model.family, parent)
+    return Trace(segments, noise, model.preview_factors, model.model_hash, model.family, parent)
 
 
 def kept_as_it_goes(trace: Trace, steps: Iterator[Step]) -> Iterator[Step]:

@@ -15,11 +15,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from sdcore.atomic import write_atomically
+from sdcore.diffusion.preview import PreviewFactors
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import RecipeError, check
 
 VERSION: Final = 1
-SUFFIX: Final = ".trace.safetensors"
 _KEY: Final = "sdtui_trace"
 _MAX_HEADER: Final = 4 * 1024 * 1024
 _KINDS: Final = ("F32", "F16", "BF16", "F64")
@@ -35,6 +35,7 @@ class TraceHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     version: int
     segments: tuple[Segment, ...]
     training_noise: dict[str, Any]
+    preview_factors: PreviewFactors
     model_hash: str
     family: str
     parent: Parent | None
@@ -94,5 +95,7 @@ def _check(header: TraceHeader, shapes: dict[str, tuple[int, ...]], kinds: dict[
         expected["noise_pred_uncond"] = (guided, *one)
     if count < 1 or steps != count + 1 or len(header.guided) != count or shapes != expected:
         raise ValueError("the tensors do not fit the header")
+    if len(header.preview_factors.factors) != channels:
+        raise ValueError("the preview factors are for other latents")
     if len(set(kinds.values())) != 1 or not set(kinds.values()) <= set(_KINDS):
         raise ValueError("the tensors are of an unknown kind")

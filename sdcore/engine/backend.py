@@ -3,15 +3,18 @@ tests bring their own. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from PIL import Image
 
+from sdcore.engine.messages import GetView
 from sdcore.library.record import BatchPlace
+from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe
+from sdcore.spec.views import AnyView, TraceInfo
 
 Report = Callable[[str, float], None]
 """Told the name of a stage and the share of the whole that is done (0..1)."""
@@ -61,6 +64,25 @@ class Model(Protocol):
         ...
 
 
+class Trace(Protocol):
+    """A recorded run, as `sdcore.diffusion.trace.Trace`."""
+
+    parent: Parent | None
+
+    @property
+    def segments(self) -> tuple[Segment, ...]: ...
+    @property
+    def nbytes(self) -> int: ...
+
+    def info(self, trace: str, images: Sequence[str] = ()) -> TraceInfo:
+        """The run as a whole, under the name `trace`."""
+        ...
+
+    def save(self, path: Path) -> Path:
+        """Write it as one file."""
+        ...
+
+
 class Save(Protocol):
     """`sdcore.library.outputs.save_image`."""
 
@@ -73,6 +95,8 @@ class Save(Protocol):
         family: str,
         batch: BatchPlace | None,
         cancelled_at: int | None,
+        parent: Parent | None,
+        segments: tuple[Segment, ...],
     ) -> Path: ...
 
 
@@ -90,17 +114,23 @@ class Plan:
 class Backend:
     """The mathematics, ready to be used. `release` gives memory back that nothing refers to any more.
 
-    `sentences` are the exceptions whose text is already one sentence for a person.
+    `run` and `fork` (after a forward pass of a recorded run) give a trace and the steps that fill it as they are
+    taken. `keeps_traces` says whether every run is to be written to disk. `sentences` are the exceptions whose
+    text is already one sentence for a person.
     """
 
     device: str
     device_name: str
     dtype: str
     open_model: Callable[[str, Report], Model]
-    sample: Callable[[Model, Recipe], Iterator[Step]]
+    run: Callable[[Model, Recipe], tuple[Trace, Iterator[Step]]]
+    fork: Callable[[Model, Trace, int, Recipe], tuple[Trace, Iterator[Step]]]
+    load_trace: Callable[[Path], Trace]
+    view: Callable[[Trace, Model | None, GetView], AnyView]
     plan: Callable[[Recipe, Model | None], Plan]
     save: Save
     release: Callable[[], None]
+    keeps_traces: Callable[[], bool] = lambda: False
     sentences: tuple[type[Exception], ...] = ()
 
 

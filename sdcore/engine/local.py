@@ -14,10 +14,13 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Final, Self
 
 import sdcore
+from sdcore.engine import answers
 from sdcore.engine.backend import Backend, LoadBackend, Report
+from sdcore.engine.desk import Desk
 from sdcore.engine.mailbox import LIVE_SECONDS, Mailbox
 from sdcore.engine.messages import (
     AnyCommand,
@@ -26,18 +29,23 @@ from sdcore.engine.messages import (
     EngineFailed,
     Generate,
     GetStatus,
+    GetView,
     JobFailed,
     LoadModel,
+    OpenTrace,
     PlanSchedule,
+    SaveTrace,
     SetPreview,
     Shutdown,
     Status,
 )
-from sdcore.engine.planner import Planner
 from sdcore.engine.previews import Previews
 from sdcore.engine.state import EngineState
+from sdcore.engine.traces import Traces
 from sdcore.engine.worker import Worker
+from sdcore.library import config
 from sdcore.spec.recipe import RecipeError, check
+from sdcore.spec.views import MODEL_VIEWS
 
 _STOP_SECONDS: Final = 10.0
 
@@ -83,7 +91,7 @@ class LocalClient:
 
 
 class LocalEngine:
-    """The worker and the planner behind typed messages. Every client sees the events of all jobs."""
+    """The worker and the desk behind typed messages. Every client sees the events of all jobs."""
 
     def __init__(self, load_backend: LoadBackend | None = None) -> None:
         self.state = EngineState()
@@ -92,13 +100,15 @@ class LocalEngine:
         self._lock = threading.RLock()
         self._clients: list[LocalClient] = []
         self._previews = Previews()
-        self._planner = Planner()
+        self._traces = Traces(config.load()[0].trace_memory_mib << 20)
+        self._desk = Desk()
         self._worker = Worker(
             load_backend or torch_backend(),
             self._publish,
             self._previews,
+            self._traces,
             describe=(sdcore.__version__, os.getpid()),
-            on_backend=self._planner.use,
+            on_backend=self._desk.use,
             on_exit=self._finish,
         )
         self._began = time.monotonic()
@@ -137,7 +147,7 @@ class LocalEngine:
     def start(self) -> None:
         """Start the threads; the libraries are imported on the worker's."""
         self._worker.start()
-        self._planner.start()
+        self._desk.start()
 
     def attach(self) -> LocalClient:
         """A new client; its first events bring it up to date."""
@@ -157,7 +167,7 @@ class LocalEngine:
             if client in self._clients:
                 self._clients.remove(client)
         self._previews.forget(client.mailbox)
-        self._planner.forget(client.mailbox)
+        self._desk.forget(client.mailbox)
         client.mailbox.close()
         self._end_if_wanted()
 
@@ -171,10 +181,24 @@ class LocalEngine:
             case LoadModel():
                 self._worker.load(command.model)
             case PlanSchedule():
-                self._planner.ask(client.mailbox, command)
+                self._desk.ask(
+                    client.mailbox, partial(answers.plan, command=command), instead_of=PlanSchedule
+                )
             case SetPreview():
                 self._previews.want(client.mailbox, command)
                 client.mailbox.beat = 1 / command.max_fps if command.max_fps > 0 else LIVE_SECONDS
+            case OpenTrace():
+                self._desk.ask(
+                    client.mailbox, lambda backend: answers.open_trace(backend, self._traces, command)
+                )
+            case GetView() if command.what in MODEL_VIEWS:
+                self._worker.look(command, client.mailbox.put)
+            case GetView():
+                self._desk.ask(client.mailbox, lambda backend: answers.view(backend, self._traces, command))
+            case SaveTrace():
+                self._desk.ask(
+                    client.mailbox, lambda backend: answers.save_trace(backend, self._traces, command)
+                )
             case GetStatus():
                 client.mailbox.put(self._status())
             case Shutdown():
@@ -195,14 +219,14 @@ class LocalEngine:
             if reason:
                 self._tell_all(EngineFailed(message=reason))
         # Without the lock: the worker publishes, which takes it, while it holds its own.
-        self._planner.stop()
+        self._desk.stop()
         self._worker.stop()
         self.on_change()
 
     def close(self, reason: str = "") -> bool:
         """`end`, and wait for the threads; whether they ended within some seconds."""
         self.end(reason)
-        self._planner.join(_STOP_SECONDS)
+        self._desk.join(_STOP_SECONDS)
         return self._worker.join(_STOP_SECONDS)
 
     def _generate(self, command: Generate, client: LocalClient) -> None:
@@ -216,7 +240,7 @@ class LocalEngine:
         if known:
             client.mailbox.put(JobFailed(job=command.job, message="A job of that name is already queued."))
             return
-        self._worker.submit(command.job, recipe)
+        self._worker.submit(command.job, recipe, command.fork)
 
     def _status(self) -> Status:
         with self._lock:
@@ -251,7 +275,7 @@ class LocalEngine:
             self.on_change()
 
     def _finish(self) -> None:
-        self._planner.stop()
+        self._desk.stop()
         with self._lock:
             self._ended = True
             for client in self._clients:

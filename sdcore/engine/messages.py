@@ -178,12 +178,14 @@ class JobQueued(Event, frozen=True):
 
 
 class JobStarted(Event, frozen=True):
-    """A job samples now. `timesteps` has an entry a forward pass, `sigmas` one more (the last is the end)."""
+    """A job samples now. `timesteps` has an entry a forward pass, `sigmas` one more (the last is the end).
+    `seconds` are the times of the first passes where they are those of the run that it was forked from."""
 
     job: str
     recipe: Recipe
     timesteps: tuple[float, ...]
     sigmas: tuple[float, ...]
+    seconds: tuple[float, ...] = ()
 
 
 class JobProgress(Event, frozen=True):

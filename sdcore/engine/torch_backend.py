@@ -6,10 +6,12 @@ import contextlib
 import gc
 import importlib
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sdcore.engine.backend import Backend, Model, Plan, Report
+from sdcore.engine.messages import GetView
 from sdcore.spec.recipe import Problem, Recipe, RecipeError, check
+from sdcore.spec.views import AnyView
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +29,7 @@ _IMPORTS: Final = (
     ("transformers", "transformers", 0.15),
     ("diffusers", "diffusers", 0.25),
     ("sdcore.diffusion.model", "Stable Diffusion's networks", 0.55),
-    ("sdcore.diffusion.loop", "the samplers", 0.98),
+    ("sdcore.diffusion.views", "the samplers", 0.98),
 )
 """Module, what a person is told, and the share of the whole that is done before it."""
 
@@ -48,8 +50,13 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
     import torch
 
     from sdcore import opening
-    from sdcore.diffusion import loop, model, samplers
+    from sdcore.diffusion import model, samplers
+    from sdcore.diffusion.fork import ForkError, start_fork
+    from sdcore.diffusion.trace import Trace, start
+    from sdcore.diffusion.trace_file import TraceError
     from sdcore.diffusion.vae import NotFiniteError
+    from sdcore.diffusion.views import ViewError, ViewRequest, make_view
+    from sdcore.library import config
     from sdcore.library.outputs import OutputError, save_image
 
     target = model.choose_device(device)
@@ -59,8 +66,12 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
     def open_model(ref: str, progress: Report) -> Model:
         return opening.open_model(ref, device=str(target), progress=progress)
 
-    def sample(opened: Any, recipe: Recipe) -> Any:
-        return loop.sample(opened, recipe)
+    def view(trace: Any, opened: Any, command: GetView) -> AnyView:
+        asked = ViewRequest(
+            trace, trace.preview_factors, opened, command.step, command.image, command.position,
+            command.whole_run, command.every,
+        )  # fmt: skip
+        return make_view(command.what, asked)
 
     def plan(recipe: Recipe, opened: Any) -> Plan:
         recipe = check(recipe)
@@ -86,11 +97,15 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         device_name=_name_of(target),
         dtype=str(model.default_dtype(target)).removeprefix("torch."),
         open_model=open_model,
-        sample=sample,
+        run=cast(Any, start),
+        fork=cast(Any, start_fork),
+        load_trace=Trace.load,
+        view=view,
         plan=plan,
         save=save_image,
         release=release,
-        sentences=(model.ModelError, OutputError, NotFiniteError),
+        keeps_traces=lambda: config.load()[0].keep_traces,
+        sentences=(model.ModelError, OutputError, NotFiniteError, ForkError, TraceError, ViewError),
     )
 
 

@@ -10,12 +10,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
-from sdcore.engine.backend import Backend, LoadBackend, Model, Step
+import msgspec
+
+from sdcore.engine import answers
+from sdcore.engine.backend import Backend, LoadBackend, Model, Step, Trace
 from sdcore.engine.faults import Fault, explain
 from sdcore.engine.messages import (
     PROTOCOL,
@@ -23,6 +27,8 @@ from sdcore.engine.messages import (
     EngineFailed,
     EngineReady,
     EngineStarting,
+    ForkPoint,
+    GetView,
     JobCancelled,
     JobFailed,
     JobFinished,
@@ -33,9 +39,12 @@ from sdcore.engine.messages import (
     ModelLoaded,
     ModelLoading,
     SavedImage,
+    TraceFailed,
 )
 from sdcore.engine.previews import Previews
+from sdcore.engine.traces import NoTraceError, Traces, trace_path
 from sdcore.library.record import BatchPlace
+from sdcore.spec.lineage import Parent
 from sdcore.spec.recipe import Recipe
 
 _log = logging.getLogger(__name__)
@@ -45,6 +54,7 @@ _log = logging.getLogger(__name__)
 class _Job:
     name: str
     recipe: Recipe
+    fork: ForkPoint | None = None
     cancelled: bool = False
     keep: bool = False
     seconds: list[float] = field(default_factory=list)
@@ -55,6 +65,16 @@ class _Job:
 class _Load:
     model: str
     cancelled: bool = False
+
+
+@dataclass
+class _Look:
+    command: GetView
+    answer: Callable[[AnyEvent], None]
+    cancelled: bool = False
+
+
+_Task = _Job | _Load | _Look
 
 
 class _Interrupted(BaseException):
@@ -73,6 +93,7 @@ class Worker:
         load_backend: LoadBackend,
         publish: Callable[[AnyEvent], None],
         previews: Previews,
+        traces: Traces,
         *,
         describe: tuple[str, int] = ("", 0),
         on_backend: Callable[[Backend], None] = lambda backend: None,
@@ -81,12 +102,13 @@ class Worker:
         self._load_backend = load_backend
         self._publish = publish
         self._previews = previews
+        self._traces = traces
         self._version, self._pid = describe
         self._on_backend = on_backend
         self._on_exit = on_exit
         self._changed = threading.Condition()
-        self._waiting: deque[_Job | _Load] = deque()
-        self._current: _Job | _Load | None = None
+        self._waiting: deque[_Task] = deque()
+        self._current: _Task | None = None
         self._stopped = False
         self._model: Model | None = None
         self._model_ref = ""
@@ -96,8 +118,8 @@ class Worker:
         """Begin: the libraries are imported first; what is submitted meanwhile waits."""
         self._thread.start()
 
-    def submit(self, name: str, recipe: Recipe) -> None:
-        """Queue a job behind all others."""
+    def submit(self, name: str, recipe: Recipe, fork: ForkPoint | None = None) -> None:
+        """Queue a job behind all others; with a `fork`, the rest of another run."""
         with self._changed:
             position = sum(isinstance(task, _Job) for task in self._waiting)
             if self._stopped:
@@ -105,7 +127,7 @@ class Worker:
                     JobFailed(job=name, message="The engine has stopped: generate again to start a new one.")
                 )
                 return
-            self._waiting.append(_Job(name, recipe))
+            self._waiting.append(_Job(name, recipe, fork))
             # Published under the lock: the worker must not start the job before it is known to be queued.
             self._publish(JobQueued(job=name, position=position, recipe=recipe))
             self._changed.notify()
@@ -115,6 +137,12 @@ class Worker:
         with self._changed:
             self._waiting = deque(task for task in self._waiting if not isinstance(task, _Load))
             self._waiting.append(_Load(model))
+            self._changed.notify()
+
+    def look(self, command: GetView, answer: Callable[[AnyEvent], None]) -> None:
+        """Have a view that needs the model made after the present job, before all others."""
+        with self._changed:
+            self._waiting.appendleft(_Look(command, answer))
             self._changed.notify()
 
     def cancel(self, name: str, *, keep: bool = False) -> None:
@@ -180,7 +208,7 @@ class Worker:
             raise _Interrupted
         self._publish(EngineStarting(stage=stage, fraction=fraction))
 
-    def _next(self) -> _Job | _Load | None:
+    def _next(self) -> _Task | None:
         with self._changed:
             self._current = None
             while not self._waiting and not self._stopped:
@@ -189,17 +217,28 @@ class Worker:
                 self._current = self._waiting.popleft()
             return self._current
 
-    def _perform(self, backend: Backend, task: _Job | _Load) -> Fault | None:
+    def _perform(self, backend: Backend, task: _Task) -> Fault | None:
         """Do one task to its end, whatever happens; returns its fault."""
-        if isinstance(task, _Job):
-            _, fault = self._guarded(lambda: self._generate(backend, task), backend)
-            if fault is not None:
-                self._publish(JobFailed(job=task.name, message=_with_saved(fault.message, task)))
-        else:
-            _, fault = self._guarded(lambda: self._need(backend, task.model, task), backend)
-            if fault is not None:
-                self._publish(ModelFailed(model=task.model, message=fault.message))
+        match task:
+            case _Job():
+                _, fault = self._guarded(lambda: self._generate(backend, task), backend)
+                self._traces.ended(task.name)
+                if fault is not None:
+                    self._publish(JobFailed(job=task.name, message=_with_saved(fault.message, task)))
+            case _Load():
+                _, fault = self._guarded(lambda: self._need(backend, task.model, task), backend)
+                if fault is not None:
+                    self._publish(ModelFailed(model=task.model, message=fault.message))
+            case _Look():
+                _, fault = self._guarded(lambda: self._show(backend, task), backend)
+                if fault is not None:
+                    task.answer(TraceFailed(request=task.command.request, message=fault.message))
         return fault
+
+    def _show(self, backend: Backend, task: _Look) -> None:
+        _, kept = self._traces.find(task.command.trace, backend.load_trace)
+        model = self._need(backend, kept.trace.segments[-1].recipe.model, task)
+        task.answer(answers.view(backend, self._traces, task.command, model))
 
     def _guarded(self, action: Callable[[], Any], backend: Backend | None = None) -> tuple[Any, Fault | None]:
         """(result, None), (None, why not) or, when it was interrupted, (None, None)."""
@@ -208,7 +247,7 @@ class Worker:
         except _Interrupted:
             fault = None
         except Exception as error:
-            fault = explain(error, backend.sentences if backend else ())
+            fault = explain(error, (NoTraceError, *(backend.sentences if backend else ())))
             _log.error("%s", fault.message, exc_info=None if fault.foreseen else error)
         # Outside of the handler, whose traceback held on to the tensors of every frame.
         if backend is not None:
@@ -225,7 +264,7 @@ class Worker:
                 self._publish(JobFailed(job=task.name, message=fault.message))
         self._publish(EngineFailed(message=fault.message))
 
-    def _need(self, backend: Backend, ref: str, task: _Job | _Load) -> Model:
+    def _need(self, backend: Backend, ref: str, task: _Task) -> Model:
         """The model `ref`, loaded in place of the present one unless it is that."""
         if self._model is None or self._model_ref != ref:
             if self._model is not None:
@@ -253,17 +292,24 @@ class Worker:
             self._publish(JobCancelled(job=job.name, index=0))
             raise
         began = time.perf_counter()
-        plan = backend.plan(job.recipe, model)
+        trace, steps = self._begin(backend, model, job)
+        info = trace.info(job.name)
         self._publish(
-            JobStarted(job=job.name, recipe=job.recipe, timesteps=plan.timesteps, sigmas=plan.sigmas)
+            JobStarted(
+                job=job.name,
+                recipe=job.recipe,
+                timesteps=info.timesteps,
+                sigmas=info.sigmas,
+                seconds=info.seconds,
+            )
         )
-        step = self._sample(backend, model, job)
+        step = self._sample(model, job, steps)
         at_end = step is not None and step.index + 1 == step.total
         if step is None or (job.cancelled and not job.keep):
             self._publish(JobCancelled(job=job.name, index=len(job.seconds)))
             return
         cancelled_at = None if at_end else step.index
-        self._save(backend, model, job, step.next_latents if at_end else step.denoised, cancelled_at)
+        self._save(backend, model, job, trace, step.next_latents if at_end else step.denoised, cancelled_at)
         self._publish(
             JobFinished(
                 job=job.name,
@@ -274,12 +320,24 @@ class Worker:
             )
         )
 
-    def _sample(self, backend: Backend, model: Model, job: _Job) -> Step | None:
+    def _begin(self, backend: Backend, model: Model, job: _Job) -> tuple[Trace, Iterator[Step]]:
+        """The job's run, recorded from now on: a new one, or the rest of another."""
+        if job.fork is None:
+            trace, steps = backend.run(model, job.recipe)
+        else:
+            _, kept = self._traces.find(job.fork.source, backend.load_trace)
+            trace, steps = backend.fork(model, kept.trace, job.fork.step, job.recipe)
+            named = Path(kept.images[0]).name if kept.images else ""
+            trace.parent = Parent(image=named, step=job.fork.step)
+        self._traces.begin(job.name, trace)
+        return trace, steps
+
+    def _sample(self, model: Model, job: _Job, passes: Iterator[Step]) -> Step | None:
         """Iterate the loop until its end or a cancel; returns the last step, None if there was none."""
         step: Step | None = None
         if job.cancelled:
             return step
-        with closing(cast(Any, backend.sample(model, job.recipe))) as steps:
+        with closing(cast(Any, passes)) as steps:
             for step in steps:
                 self._tell(model, job, step)
                 if job.cancelled:
@@ -302,7 +360,13 @@ class Worker:
             self._previews.show(job.name, step.index, step.denoised, model.preview)
 
     def _save(
-        self, backend: Backend, model: Model, job: _Job, latents: Any, cancelled_at: int | None
+        self,
+        backend: Backend,
+        model: Model,
+        job: _Job,
+        trace: Trace,
+        latents: Any,
+        cancelled_at: int | None,
     ) -> None:
         """Decode and save one image after another: a batch needs the memory of one, and keeps what it has."""
         count = job.recipe.batch_size
@@ -317,10 +381,18 @@ class Worker:
                 family=model.family,
                 batch=place,
                 cancelled_at=cancelled_at,
+                parent=trace.parent,
+                segments=tuple(
+                    msgspec.structs.replace(segment, recipe=segment.recipe.for_image(index))
+                    for segment in trace.segments
+                ),
             )
+            self._traces.saved(job.name, str(path))
             job.saved.append(
                 SavedImage(path=str(path), recipe=recipe, width=image.width, height=image.height)
             )
+        if backend.keeps_traces():
+            trace.save(trace_path(Path(job.saved[0].path)))
 
 
 def _loaded(model: Model, ref: str, seconds: float) -> ModelLoaded:

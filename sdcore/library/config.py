@@ -27,6 +27,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     color: str = "auto"
     mouse: bool = True
     preview_fps: float = 10.0
+    keep_traces: bool = False
+    """Whether every run is written beside its image, to be inspected and forked later."""
+    trace_memory_mib: int = 1024
+    """How much memory the runs may take that can be inspected without that."""
 
     def outputs_dir(self) -> Path:
         """The folder of the images, absolute."""
@@ -50,6 +54,8 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "color": (lambda value: value in COLORS, f"one of {', '.join(COLORS)}"),
     "mouse": (lambda value: True, "true or false"),
     "preview_fps": (lambda value: 0 <= value <= 30, "a number from 0 (no preview) to 30"),
+    "keep_traces": (lambda value: True, "true or false"),
+    "trace_memory_mib": (lambda value: 0 <= value <= 1 << 20, "a whole number of MiB from 0 to 1048576"),
 }
 _DEFAULTS: Final = msgspec.structs.asdict(Settings())
 _TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(Settings)}

@@ -20,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from sdcore.library import config, record
 from sdcore.library.record import BatchPlace
 from sdcore.spec import infotext
+from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
 
@@ -54,6 +55,8 @@ def save_image(
     family: str = "",
     batch: BatchPlace | None = None,
     cancelled_at: int | None = None,
+    parent: Parent | None = None,
+    segments: tuple[Segment, ...] = (),
 ) -> Path:
     """Write `image` as `folder/YYYY-MM-DD/NNNNN-seed-slug.png` and return the absolute path.
 
@@ -69,6 +72,8 @@ def save_image(
         family=family,
         batch=batch,
         cancelled_at=cancelled_at,
+        parent=parent,
+        segments=segments if len(segments) > 1 else (),
         software=record.software(),
         created=now.isoformat(timespec="seconds"),
     )

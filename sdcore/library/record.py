@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 import sdcore
+from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe
 
 CHUNK: Final = "sdtui"
@@ -29,8 +30,9 @@ class BatchPlace(msgspec.Struct, frozen=True, kw_only=True):
 class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one image was made. `recipe` is a batch of one; `batch` says which larger one it came from.
 
-    `cancelled_at` is the forward pass (0-based) after which the run was stopped, absent when it was not;
-    `created` is an ISO 8601 time with its zone; `software` names the program and its version.
+    A fork names its `parent`, and in `segments` all the recipes that it followed, one after another; `recipe` is
+    the last of them. `cancelled_at` is the forward pass (0-based) after which the run was stopped, absent when it
+    was not; `created` is an ISO 8601 time with its zone; `software` names the program and its version.
     """
 
     version: int
@@ -41,6 +43,8 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     cancelled_at: int | None = None
     software: str = ""
     created: str = ""
+    parent: Parent | None = None
+    segments: tuple[Segment, ...] = ()
 
 
 _DECODER: Final = msgspec.json.Decoder(ImageRecord)

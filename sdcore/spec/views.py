@@ -5,7 +5,7 @@ Steps are forward passes, numbered from 0. Pictures are RGB, row by row from the
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -148,10 +148,51 @@ class SheetView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     columns: int
 
 
-AnyView = TextView | LatentsView | StepView | GuidanceView | AttentionView | SheetView
+class WordRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of words, with the spaces before each, that the second prompt has kept, removed or added."""
+
+    kind: Literal["kept", "removed", "added"]
+    text: str
+
+
+class ParameterDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that two runs do not share, with both values as people write them."""
+
+    name: str
+    first: str
+    second: str
+
+
+class PixelDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """Where two images differ: per pixel the largest difference of the three channels (0..255) as a grey picture,
+    white at `strongest`; the `mean` of those; and the share of pixels that differ at all (0..1)."""
+
+    heat: Picture
+    strongest: int
+    mean: float
+    changed: float
+
+
+class CompareView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Two runs side by side: the words of both prompts, and the other fields that differ.
+
+    `divergence` has an entry a place, one more than there are forward passes: the RMS distance of the latents over
+    the RMS of the first's, on the network's scale. It is empty where the runs cannot be laid side by side step by
+    step, and `apart` is the sentence that says why.
+    """
+
+    prompt: tuple[WordRun, ...]
+    negative_prompt: tuple[WordRun, ...]
+    parameters: tuple[ParameterDifference, ...]
+    divergence: tuple[float, ...]
+    apart: str = ""
+
+
+AnyView = TextView | LatentsView | StepView | GuidanceView | AttentionView | SheetView | CompareView
 ViewKind = Literal[
     "text", "noise", "scaled noise", "latents", "step", "decoded step", "guidance", "attention", "sheet"
 ]
 """What may be asked for. "noise" and "scaled noise" are the initial latents before and after `init_noise_sigma`;
-"latents" are those before the step asked for. "decoded step" and "attention" run the network or the VAE, and wait
-for the worker; the rest is answered beside a running job."""
+"latents" are those before the step asked for. Those in MODEL_VIEWS run a network of the model, and wait for the
+running job; the rest is answered beside it."""
+MODEL_VIEWS: Final[frozenset[ViewKind]] = frozenset({"text", "decoded step", "attention"})

@@ -22,6 +22,7 @@ from sdcore.engine.host import LINGER, Host, main, only_one
 from sdcore.engine.local import LocalEngine
 from sdcore.engine.log import log_path
 from sdcore.engine.messages import (
+    PROTOCOL,
     EngineFailed,
     EngineReady,
     Generate,
@@ -188,7 +189,7 @@ async def test_a_dead_engine_is_a_sentence_and_can_be_reached_again(core: FakeCo
     path = wire.socket_path()
 
     async def die(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(wire.frame(msgspec.msgpack.encode(wire.Hello(1, "0", 1))))
+        writer.write(wire.frame(msgspec.msgpack.encode(wire.Hello(PROTOCOL, "0", 1))))
         writer.close()
 
     server = await asyncio.start_unix_server(die, path=str(path))

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from sdcore.engine import messages as m
+from sdcore.spec import views as v
+from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe
 
 RECIPE = Recipe(
@@ -16,12 +18,38 @@ RECIPE = Recipe(
 PROGRESS = m.JobProgress(job="a", index=1, total=2, timestep=1.5, sigma=0.5, seconds=(0.1,))
 PREVIEW = m.JobPreview(job="a", index=1, image=0, width=2, height=1, rgb=bytes(range(6)))
 
+INFO = v.TraceInfo(
+    trace="a", recipe=RECIPE, segments=(Segment(start=0, recipe=RECIPE),), parent=Parent(image="x.png", step=1),
+    images=("/x.png",), timesteps=(1.0, 0.0), sigmas=(3.0, 1.0, 0.0), seconds=(0.1,), recorded=1,
+    init_noise_sigma=14.6, evals_per_step=1, latent_shape=(4, 8, 8), family="SD1", model_hash="0",
+)  # fmt: skip
+PICTURE = v.Picture(width=2, height=1, rgb=bytes(range(6)))
+TOKENS = v.PromptView(
+    tokens=(v.TokenView(position=0, id=1, text="a", kind="word", attended=True, norm=1.0, distance=0.0),),
+    left_out="b",
+)
+CHANNEL = v.ChannelView(
+    mean=0.0, deviation=1.0, minimum=-1.0, maximum=1.0, low=-1.0, high=1.0, histogram=(1, 2), picture=PICTURE
+)
+VIEWS: list[v.AnyView] = [
+    v.TextView(prompt=TOKENS, negative=None, shapes=(("ids", (1, 77)),)),
+    v.LatentsView(channels=(CHANNEL,), latent_shape=(4, 8, 8), pixel_shape=(3, 64, 64), reduction=48.0),
+    v.StepView(latents=PICTURE, noise=PICTURE, denoised=PICTURE, decoded=False),
+    v.GuidanceView(norms=(1.0,), degrees=(2.0,), pull=None, strongest=0.0),
+    v.AttentionView(position=1, word="a", step=None, heat=PICTURE, strongest=0.5),
+    v.SheetView(picture=PICTURE, steps=(0, 1), columns=2),
+]
+
 COMMANDS: list[m.AnyCommand] = [
     m.Generate(job="a", recipe=RECIPE),
     m.Cancel(job="a", keep=True),
     m.LoadModel(model="tiny"),
     m.PlanSchedule(request=3, recipe=RECIPE),
     m.SetPreview(width=80, height=80),
+    m.Generate(job="b", recipe=RECIPE, fork=m.ForkPoint(source="a", step=1)),
+    m.OpenTrace(request=1, source="/x.png"),
+    m.GetView(request=1, trace="a", what="attention", step=2, position=4, whole_run=True),
+    m.SaveTrace(request=1, trace="a"),
     m.GetStatus(),
     m.Shutdown(when_idle=False),
 ]
@@ -42,6 +70,10 @@ EVENTS: list[m.AnyEvent] = [
     m.JobCancelled(job="a", index=0),
     m.JobFailed(job="a", message="no"),
     m.SchedulePlanned(request=3, problem="no"),
+    m.TraceOpened(request=1, info=INFO),
+    m.TraceFailed(request=1, message="no"),
+    *(m.ViewReady(request=1, trace="a", what="step", step=0, view=view) for view in VIEWS),
+    m.TraceSaved(request=1, path="/x"),
     m.Status(pid=1, uptime_seconds=1.0, model=None, device="cpu", running=None, queued=0, clients=1),
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from tui.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent")
+EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent", "inspector")
 
 
 def key_table() -> str:
@@ -24,6 +24,7 @@ def key_table() -> str:
         "prompt": " (prompt)",
         "parameters": " (parameters)",
         "recent": " (recent)",
+        "inspector": " (inspector)",
     }
     return "\n".join(f"| {action.key}{where[action.scope]} | {action.title} |" for action in shown)
 

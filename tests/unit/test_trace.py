@@ -204,7 +204,7 @@ def test_latents_that_do_not_follow_from_one_another_are_not_continued(model: Mo
 
 
 def test_a_run_that_was_left_can_be_forked_where_it_got_to(model: Model, trace: Trace) -> None:
-    part = Trace(trace.segments, trace.training_noise, trace.model_hash, trace.family)
+    part = Trace(trace.segments, trace.training_noise, trace.preview_factors, trace.model_hash, trace.family)
     for step in trace[:3]:
         part.append(step)
     assert (len(part), part.total) == (3, 6)
@@ -233,6 +233,7 @@ def damaged(path: Path, **changes: object) -> None:
         {"unknown": 1},
         {"segments": []},
         {"guided": [True]},
+        {"preview_factors": {"factors": [[1, 0, 0]]}},
         {"seconds": [0.1]},
         {"latents": torch.zeros(2, 1, 4, 8, 8)},
         {"denoised": torch.zeros(6, 1, 4, 8, 9)},

@@ -370,4 +370,4 @@ def test_shutdown_at_once_stops_the_running_job(
 def test_no_threads_are_left(core: FakeCore) -> None:
     with LocalEngine(core.load) as engine:
         run(engine.attach())
-    assert {"worker", "planner"}.isdisjoint(thread.name for thread in threading.enumerate())
+    assert {"worker", "desk"}.isdisjoint(thread.name for thread in threading.enumerate())

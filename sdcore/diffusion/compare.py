@@ -1,0 +1,61 @@
+"""Two recorded runs side by side: where did the prompt begin to matter?"""
+
+from __future__ import annotations
+
+from sdcore.diffusion.scaling import network_input
+from sdcore.diffusion.trace import Trace
+from sdcore.spec.compare import parameter_differences, word_runs
+from sdcore.spec.views import CompareView, ParameterDifference
+
+
+def compare(first: Trace, second: Trace, image: int = 0) -> CompareView:
+    """The words, parameters and latents that differ between two runs, the latents for image `image` of both."""
+    one, other = first.recipe, second.recipe
+    parameters = parameter_differences(one, other)
+    if first.model_hash != second.model_hash:
+        weights = ParameterDifference(name="model_hash", first=first.model_hash, second=second.model_hash)
+        parameters = (*parameters, weights)
+    apart = why_apart(first, second, image)
+    return CompareView(
+        prompt=word_runs(one.prompt, other.prompt),
+        negative_prompt=word_runs(one.negative_prompt, other.negative_prompt),
+        parameters=parameters,
+        divergence=() if apart else divergence(first, second, image),
+        apart=apart,
+    )
+
+
+def divergence(first: Trace, second: Trace, image: int = 0) -> tuple[float, ...]:
+    """How far the latents of two runs are apart before each forward pass that both have recorded, and after the last
+    one: the RMS of (second - first) over the RMS of the first's. Runs for which `why_apart` is empty.
+
+    Taken on the network's scale, so that samplers whose latents grow with the noise can be laid beside others.
+    """
+    places = min(len(first), len(second)) + 1
+    return tuple(_distance(first, second, place, image) for place in range(places))
+
+
+def why_apart(first: Trace, second: Trace, image: int = 0) -> str:
+    """One sentence on why two runs cannot be laid side by side step by step; empty if they can."""
+    one, other = first.segments[0].recipe, second.segments[0].recipe
+    pairs = {
+        "seeds": (one.seed, other.seed),
+        "sizes": ((one.width, one.height), (other.width, other.height)),
+        "steps": (one.steps, other.steps),
+        "forward passes a step": (first.evals_per_step, second.evals_per_step),
+        "model families": (first.family, second.family),
+    }
+    if different := [name for name, (a, b) in pairs.items() if a != b]:
+        return (
+            f"The runs have different {' and '.join(different)}: their latents cannot be laid side by side."
+        )
+    if not len(first) or not len(second):
+        return "One of the runs has no recorded step yet."
+    if image >= min(one.batch_size, other.batch_size):
+        return f"One of the runs has no image {image}."
+    return ""
+
+
+def _distance(first: Trace, second: Trace, place: int, image: int) -> float:
+    here, there = (network_input(trace, place)[image].double() for trace in (first, second))
+    return float((there - here).square().mean().sqrt() / here.square().mean().sqrt())
