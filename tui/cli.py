@@ -104,29 +104,43 @@ _COLOR: Final = _option("--color", choices=tuple(FLAGS), help="the terminal's co
 SHARED: Final = (_MODEL, _DEVICE, _COLOR)
 """Options of the app and of some commands, taken before and behind the command's name."""
 
+RECIPE: Final = (
+    _option("prompt", metavar="PROMPT", help="what to make"),
+    _option("--negative", default="", metavar="TEXT", help="what to keep out"),
+    _option("--steps", type=_whole(1, 1000), default=30, metavar="N", help="sampler steps (30)"),
+    _option("--guidance", type=float, default=7.5, metavar="G", help="guidance scale (7.5)"),
+    _option("--seed", type=_whole(-1, 2**63 - 1), default=-1, metavar="S", help="-1 or absent: random"),
+    _option("--size", type=_size, metavar="WxH", help="pixels, multiples of 8 (the model's own)"),
+    _option("--sampler", default="LMS", metavar="NAME", help="see sdtui samplers (LMS)"),
+    _option("--schedule", default="automatic", metavar="NAME", help="see sdtui samplers (automatic)"),
+    _MODEL,
+    _DEVICE,
+)
+"""What says which image is to be made, in every command that makes some."""
+
 COMMANDS: Final = (
     Command(
         "generate",
         "tui.commands.generate",
         "make images without the app",
         (
-            _option("prompt", metavar="PROMPT", help="what to make"),
-            _option("--negative", default="", metavar="TEXT", help="what to keep out"),
-            _option("--steps", type=_whole(1, 1000), default=30, metavar="N", help="sampler steps (30)"),
-            _option("--guidance", type=float, default=7.5, metavar="G", help="guidance scale (7.5)"),
-            _option(
-                "--seed", type=_whole(-1, 2**63 - 1), default=-1, metavar="S", help="-1 or absent: random"
-            ),
-            _option("--size", type=_size, metavar="WxH", help="pixels, multiples of 8 (the model's own)"),
+            *RECIPE,
             _option(
                 "--count", type=_whole(1, 10_000), default=1, metavar="N", help="images, from seeds S, S+1, …"
             ),
-            _option("--sampler", default="LMS", metavar="NAME", help="see sdtui samplers (LMS)"),
-            _option("--schedule", default="automatic", metavar="NAME", help="see sdtui samplers (automatic)"),
-            _MODEL,
-            _DEVICE,
             _option("--out", metavar="DIR", help="save below this folder"),
             _COLOR,
+            _JSON,
+        ),
+    ),
+    Command(
+        "trace",
+        "tui.commands.trace",
+        "write a run as files: contact sheet, schedule, latent channels, numbers",
+        (
+            *RECIPE,
+            _option("--out", required=True, metavar="FOLDER", help="write into this folder"),
+            _option("--every", type=_whole(1, 1000), default=1, metavar="K", help="show every K-th step (1)"),
             _JSON,
         ),
     ),

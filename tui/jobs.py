@@ -69,7 +69,9 @@ class JobBook:
     def started(self, event: m.JobStarted) -> Job:
         """It samples now."""
         self.waiting.pop(event.job, None)
-        self.running = Job(event.job, event.recipe, event.timesteps, event.sigmas, [])
+        shared = list(event.seconds)
+        index = len(shared) - 1 if shared else None
+        self.running = Job(event.job, event.recipe, event.timesteps, event.sigmas, shared, index)
         return self.running
 
     def progressed(self, event: m.JobProgress) -> Job | None:

@@ -184,7 +184,7 @@ def sheet_view(trace: Trace, every: int, image: int, by: PreviewFactors | Model)
     side = min(THUMBNAIL, LARGEST_SHEET // columns - _GAP)
     thumbnails = [_thumbnail(painted(trace[step].denoised[image : image + 1], by), side) for step in steps]
     sheet = image_grid(thumbnails, columns, _GAP)
-    return SheetView(picture=image_picture(sheet), steps=steps, columns=columns)
+    return SheetView(picture=image_picture(sheet), steps=steps, columns=columns, gap=_GAP)
 
 
 def _thumbnail(picture: Image.Image, side: int) -> Image.Image:

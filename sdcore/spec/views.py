@@ -141,11 +141,12 @@ class AttentionView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class SheetView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A contact sheet: the estimates of x0 at `steps`, row by row, `columns` in a row."""
+    """A contact sheet: the estimates of x0 at `steps`, row by row, `columns` in a row, `gap` pixels apart."""
 
     picture: Picture
     steps: tuple[int, ...]
     columns: int
+    gap: int = 0
 
 
 class WordRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,7 +36,19 @@ def test_nothing_heavy_is_imported_before_it_must_be() -> None:
 
 def test_every_command_is_there() -> None:
     assert [command.name for command in cli.COMMANDS] == [
-        *("generate", "inspect", "show", "replay", "models", "samplers", "status", "stop", "doctor", "bench")
+        *(
+            "generate",
+            "trace",
+            "inspect",
+            "show",
+            "replay",
+            "models",
+            "samplers",
+            "status",
+            "stop",
+            "doctor",
+            "bench",
+        )
     ]
 
 

@@ -27,8 +27,8 @@ def run(options: Namespace) -> int:
     settings, problems = load()
     for problem in problems:
         complain(problem)
-    recipe = _recipe(options, options.model or settings.model)
-    folder = _writable(Path(options.out).absolute() if options.out else settings.outputs_dir())
+    recipe = recipe_of(options, options.model or settings.model, options.count)
+    folder = writable(Path(options.out).absolute() if options.out else settings.outputs_dir())
     with Maker(device=options.device, folder=folder) as maker:
         for index in range(options.count):
             title = f"image {index + 1} of {options.count}" if options.count > 1 else "sampling"
@@ -40,7 +40,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _writable(folder: Path) -> Path:
+def writable(folder: Path) -> Path:
     """`folder`, made if it is not there; raises `CommandError` before any work is done for nothing."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,7 +49,12 @@ def _writable(folder: Path) -> Path:
     return folder
 
 
-def _recipe(options: Namespace, ref: str) -> Recipe:
+def recipe_of(options: Namespace, ref: str, count: int = 1) -> Recipe:
+    """What the command line asks for, of the model `ref`, in the model's own size unless it says another; the last of
+    `count` seeds is checked too.
+
+    Raises `CommandError`.
+    """
     recipe = Recipe(
         prompt=options.prompt,
         negative_prompt=options.negative,
@@ -63,7 +68,7 @@ def _recipe(options: Namespace, ref: str) -> Recipe:
     if options.size:
         recipe = msgspec.structs.replace(recipe, width=options.size[0], height=options.size[1])
     try:
-        check(recipe.for_image(options.count - 1))
+        check(recipe.for_image(count - 1))
         recipe = check(recipe)
         model = checkpoints.describe(ref)
     except RecipeError as fault:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from sdcore.library.lineage import family
 from sdcore.library.metadata import ImageFacts, MetadataError, read_image
 from tui.commands.console import CommandError, say, say_columns, say_json
+
+_TOLD_BY_LINEAGE: Final = ("parent", "segments")
 
 
 def run(options: Namespace) -> int:
@@ -25,8 +30,25 @@ def run(options: Namespace) -> int:
     else:
         extra = said.pop("extra")
         shown = {name.replace("_", " "): value for name, value in said.items() if value not in (None, "", ())}
-        say_columns((name, _text(value)) for name, value in {**shown, **extra}.items())
+        told = {
+            name: value for name, value in extra.items() if name not in _TOLD_BY_LINEAGE or not facts.exact
+        }
+        say_columns((name, _text(value)) for name, value in {**shown, **told}.items())
+        _say_lineage(Path(options.image).absolute())
     return 0
+
+
+def _say_lineage(image: Path) -> None:
+    """The forks that led to the image and that left it, as a tree."""
+    found = family(image)
+    if found:
+        say("\nforked")
+    for one in found:
+        indent = "   " * (one.generation - 1) + "└─ " if one.generation else ""
+        left = "" if one.step is None else f" after step {one.step}"
+        changed = f": {', '.join(one.changed)}".replace("_", " ") if one.changed else ""
+        mark = " ◂ this image" if one.path == image else "" if one.there else " (its file is gone)"
+        say(f"{indent}{one.path.name}{left}{changed}{mark}")
 
 
 def _text(value: object) -> str:

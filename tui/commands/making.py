@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Self, TypeVar
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -25,20 +25,31 @@ from sdcore.engine.messages import (
     Cancel,
     EngineFailed,
     EngineStarting,
+    ForkPoint,
     Generate,
+    GetView,
     JobCancelled,
     JobFailed,
     JobFinished,
     JobProgress,
     JobStarted,
     ModelLoading,
+    OpenTrace,
+    SaveTrace,
+    TraceFailed,
+    TraceOpened,
+    TraceSaved,
+    ViewReady,
 )
 from sdcore.library.outputs import save_image
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
 from tui.commands.console import CommandError, rich_console
 
+A = TypeVar("A", TraceOpened, ViewReady, TraceSaved)
+
 _START = "starting"
+_NO_ANSWER = "The engine ended without an answer; see the log that sdtui doctor names."
 
 
 class Maker:
@@ -63,13 +74,13 @@ class Maker:
     def __exit__(self, *exception: object) -> None:
         self._engine.close()
 
-    def make(self, recipe: Recipe, title: str) -> JobFinished:
-        """Make all images of `recipe`; `title` stands beside the progress bar.
+    def make(self, recipe: Recipe, title: str, fork: ForkPoint | None = None) -> JobFinished:
+        """Make all images of `recipe`, or with a `fork` the rest of a run; `title` stands beside the progress bar.
 
         Raises `CommandError`, and `KeyboardInterrupt` once a Ctrl-C has stopped the job.
         """
         job = str(next(self._names))
-        self._client.send(Generate(job=job, recipe=recipe))
+        self._client.send(Generate(job=job, recipe=recipe, fork=fork))
         with _Bar(title) as bar, _ctrl_c_does(lambda: self._client.send(Cancel(job=job))):
             for event in self._client:
                 match event:
@@ -80,7 +91,17 @@ class Maker:
                     case JobFailed() | EngineFailed():
                         raise CommandError(event.message)
                 bar.show(event)
-        raise CommandError("The engine ended without an answer; see the log that sdtui doctor names.")
+        raise CommandError(_NO_ANSWER)
+
+    def ask(self, command: OpenTrace | GetView | SaveTrace, kind: type[A]) -> A:
+        """The answer, of this kind, to a question about a run that was made here. Raises `CommandError`."""
+        self._client.send(command)
+        for event in self._client:
+            if isinstance(event, kind):
+                return event
+            if isinstance(event, TraceFailed | EngineFailed):
+                raise CommandError(event.message)
+        raise CommandError(_NO_ANSWER)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from argparse import Namespace
 from typing import Final
 
@@ -13,6 +14,7 @@ from tui.term import colour
 
 _SCREEN_UPDATES: Final = "120"
 """A second at most: a typed letter waits for the next one, on average half of 1/120 s instead of half of 1/60 s."""
+_INPUT_THREAD: Final = "textual-input"
 
 
 def run(options: Namespace) -> int:
@@ -25,4 +27,8 @@ def run(options: Namespace) -> int:
     os.environ.setdefault("TEXTUAL_FPS", _SCREEN_UPDATES)
     from tui import app
 
-    return app.run(model=options.model, device=options.device, mouse=False if options.no_mouse else None)
+    status = app.run(model=options.model, device=options.device, mouse=False if options.no_mouse else None)
+    if any(thread.name == _INPUT_THREAD for thread in threading.enumerate()):
+        # On a terminal that is gone it reads the end of its input for ever, and the process would never end.
+        os._exit(status)
+    return status

@@ -10,11 +10,14 @@ from pathlib import Path
 import msgspec
 from PIL import Image, ImageChops
 
+from sdcore.engine.messages import ForkPoint, JobFinished, SavedImage
 from sdcore.library import checkpoints
 from sdcore.library.config import load
+from sdcore.library.lineage import read_lineage
 from sdcore.library.metadata import ImageFacts, MetadataError, read_image, read_pixels
 from sdcore.library.outputs import OutputError, save_image
 from sdcore.library.record import BatchPlace
+from sdcore.spec.lineage import Segment
 from sdcore.spec.recipe import Recipe, RecipeError, check
 from tui.commands.console import FAILED, CommandError, complain, say
 from tui.commands.making import Maker
@@ -36,10 +39,8 @@ def run(options: Namespace) -> int:
         stopped = facts.extra["cancelled_at"] + 1
         complain(f"{options.image} was stopped after pass {stopped}; this makes it whole.")
     with tempfile.TemporaryDirectory(prefix="sdtui-") as folder:
-        # An image of a batch can differ in its last bits from the same one made alone: make the batch.
-        whole = msgspec.structs.replace(recipe, seed=place.seed, batch_size=place.size) if place else recipe
         with Maker(device=options.device, folder=Path(folder)) as maker:
-            made = maker.make(whole, "sampling").images[place.index if place else 0]
+            made = _made_again(maker, _segments(facts, recipe, options), place)
         after, now = read_pixels(made.path), read_image(made.path)
     if facts.model_hash and facts.model_hash != now.model_hash:
         complain(f"The model's weights are others now: {now.model_hash}, then {facts.model_hash}.")
@@ -47,7 +48,15 @@ def run(options: Namespace) -> int:
         return _verdict(before, after)
     try:
         family = now.extra["family"]
-        path = save_image(after, now.recipe(), model_hash=now.model_hash or "", family=family, batch=place)
+        path = save_image(
+            after,
+            now.recipe(),
+            model_hash=now.model_hash or "",
+            family=family,
+            batch=place,
+            parent=read_lineage(Path(options.image))[0],
+            segments=_segments(now, now.recipe(), options),
+        )
     except OutputError as fault:
         raise CommandError(str(fault)) from fault
     if sys.stdout.isatty():
@@ -67,6 +76,37 @@ def _recipe(facts: ImageFacts, options: Namespace) -> Recipe:
         raise CommandError(f"{fault} Say which with --model.") from fault
     except RecipeError as fault:
         raise CommandError(f"{options.image} asks for what cannot be made here: {fault}") from fault
+
+
+def _segments(facts: ImageFacts, recipe: Recipe, options: Namespace) -> tuple[Segment, ...]:
+    """The recipes that the image followed, one after another: one, unless it is a fork."""
+    if not (facts.exact and "segments" in facts.extra):
+        return (Segment(start=0, recipe=recipe),)
+    try:
+        told = msgspec.convert(facts.extra["segments"], tuple[Segment, ...])
+        return tuple(
+            Segment(start=one.start, recipe=check(msgspec.structs.replace(one.recipe, model=recipe.model)))
+            for one in told
+        )
+    except (msgspec.ValidationError, RecipeError) as fault:
+        raise CommandError(
+            f"{options.image} is a fork, and what it says of its past cannot be followed: {fault}"
+        ) from fault
+
+
+def _made_again(maker: Maker, segments: tuple[Segment, ...], place: BatchPlace | None) -> SavedImage:
+    """Make the run of the first recipe, and fork it into each of the others."""
+    finished: JobFinished | None = None
+    for segment in segments:
+        recipe = segment.recipe
+        if place:
+            # An image of a batch can differ in its last bits from the same one made alone: make the batch.
+            seed = recipe.seed - place.index
+            recipe = msgspec.structs.replace(recipe, seed=seed, batch_size=place.size)
+        fork = None if finished is None else ForkPoint(source=finished.job, step=segment.start - 1)
+        finished = maker.make(recipe, "sampling", fork)
+    assert finished is not None  # there is always a first segment
+    return finished.images[place.index if place else 0]
 
 
 def _verdict(before: Image.Image, after: Image.Image) -> int:
