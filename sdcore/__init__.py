@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sdcore.diffusion.fork import fork
+    from sdcore.diffusion.images import image_grid
     from sdcore.diffusion.loop import Step, sample
     from sdcore.diffusion.model import Model, ModelError
     from sdcore.diffusion.trace import Trace
@@ -39,6 +40,7 @@ __all__ = [
     "Step",
     "Trace",
     "fork",
+    "image_grid",
     "open_model",
     "read_image",
     "sample",
@@ -57,6 +59,7 @@ _HOMES = {
     "Step": "sdcore.diffusion.loop",
     "Trace": "sdcore.diffusion.trace",
     "fork": "sdcore.diffusion.fork",
+    "image_grid": "sdcore.diffusion.images",
     "open_model": "sdcore.opening",
     "read_image": "sdcore.library.metadata",
     "sample": "sdcore.diffusion.loop",

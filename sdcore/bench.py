@@ -10,7 +10,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +18,9 @@ import msgspec
 import torch
 from diffusers import DiffusionPipeline, LMSDiscreteScheduler, StableDiffusionPipeline
 
-from sdcore.diffusion.loop import sample
+from sdcore.diffusion.loop import Step, sample
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.trace import start
 from sdcore.library.checkpoints import BUNDLED, resolve
 from sdcore.opening import open_model
 from sdcore.spec.recipe import FIRST_PROMPT, FIRST_SEED, Recipe
@@ -37,6 +38,8 @@ class Comparison(msgspec.Struct, frozen=True):
     ours: float
     pipeline: float
     ratio: float
+    recording: float
+    """The median of the turns' ratios of a recorded run to one that is not."""
     load_seconds: float
     equal: bool
     """Whether both made the same pixels."""
@@ -46,7 +49,8 @@ def compare(model: Model, folder: Path, recipe: Recipe, turns: int) -> Compariso
     """Run both `turns` times after a warm-up, the one that goes first changing from turn to turn."""
     pipeline = _official(folder, model)
     sides: dict[str, Callable[[], Any]] = {
-        "ours": lambda: make_image(model, recipe),
+        "ours": lambda: make_image(model, start(model, recipe)[1]),
+        "not recorded": lambda: make_image(model, sample(model, recipe)),
         "pipeline": lambda: _make_official(pipeline, recipe),
     }
     images = {name: run() for name, run in sides.items()}
@@ -56,24 +60,29 @@ def compare(model: Model, folder: Path, recipe: Recipe, turns: int) -> Compariso
             began = time.perf_counter()
             sides[name]()
             seconds[name].append(time.perf_counter() - began)
-    ratios = [ours / theirs for ours, theirs in zip(seconds["ours"], seconds["pipeline"], strict=True)]
+
+    def ratio_to(other: str) -> float:
+        pairs = zip(seconds["ours"], seconds[other], strict=True)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
+
     return Comparison(
         str(model.device),
         torch.get_num_threads(),
         turns,
         statistics.median(seconds["ours"]),
         statistics.median(seconds["pipeline"]),
-        statistics.median(ratios),
+        ratio_to("pipeline"),
+        ratio_to("not recorded"),
         model.load_seconds,
         images["ours"].tobytes() == images["pipeline"].tobytes(),
     )
 
 
-def make_image(model: Model, recipe: Recipe) -> Any:
+def make_image(model: Model, steps: Iterator[Step]) -> Any:
     """One image by our loop, with previews, as the worker makes it."""
     shown = 0.0
     step = None
-    for step in sample(model, recipe):
+    for step in steps:
         if time.perf_counter() - shown >= PREVIEW_SECONDS:
             model.preview(step.denoised)
             shown = time.perf_counter()
@@ -116,10 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(msgspec.json.encode(result).decode())
         return 0
     print(f"bundled model, {size}x{size}, LMS, {options.steps} steps, guidance 7.5, on {result.device}")
-    print(f"  ours       {result.ours:7.3f} s an image, previews on")
+    print(f"  ours       {result.ours:7.3f} s an image, previews on, recorded")
     print(f"  diffusers  {result.pipeline:7.3f} s an image")
     same = "the same pixels" if result.equal else "NOT the same pixels"
     print(f"  ratio      {result.ratio:7.3f}   median of {result.turns} turns; {same}")
+    print(f"  recording  {result.recording:7.3f}   of the time of the same run without it")
     print(f"  loading    {result.load_seconds:7.3f} s after the imports")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,3 +50,19 @@ def test_the_commands_in_the_readme_exist(command: str) -> None:
     with pytest.raises(SystemExit) as ended:
         _parser().parse_args([command, "--help"])
     assert ended.value.code == 0
+
+
+def test_the_notes_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = README.split("### The notes, in twenty lines")[1]
+    found = re.search(r"```python\n(.*?)```", section, re.S)
+    assert found is not None
+    made: dict[str, Any] = {}
+    exec(found[1], made)
+    assert len(capsys.readouterr().out.splitlines()) == 2 + 30
+    assert {path.name for path in tmp_path.iterdir()} >= {"sheet.png", "run.trace.safetensors"}
+    assert made["tokens"].ids.shape == (1, 77)
+    assert made["blue"][12].latents.equal(made["trace"][12].latents)
+    assert not made["blue"][13].noise_pred.equal(made["trace"][13].noise_pred)
