@@ -166,6 +166,9 @@ class DiffusersSampler:
             self.scheduler.set_begin_index(0)
         self._timesteps: Tensor = self.scheduler.timesteps
         self.timesteps: list[float] = [float(t) for t in self._timesteps]
+        if max(self.timesteps) >= self.scheduler.config.num_train_timesteps:
+            # their timesteps are shifted by one, and the last of all has none above it
+            raise ValueError(f"{choice.name} cannot take {steps} steps; ask for fewer.")
         self.init_noise_sigma = float(self.scheduler.init_noise_sigma)
         self.alphas, self._sigmas, self.sigmas = _noise_levels(self.scheduler)
         if hasattr(self.scheduler, "sigmas") and not _all_differ(self.sigmas[: -1 : choice.evals_per_step]):

@@ -62,6 +62,17 @@ def test_more_aligned_steps_than_timesteps_is_said() -> None:
         make_sampler("DPM++ 2M", choices.ALIGN_YOUR_STEPS, 1000)
 
 
+@pytest.mark.parametrize("name", [choice.name for choice in choices.SAMPLERS])
+def test_as_many_steps_as_there_are_timesteps_work_or_are_refused_in_a_sentence(name: str) -> None:
+    try:
+        sampler = make_sampler(name, steps=1000)
+    except ValueError as error:
+        assert "ask for fewer" in str(error)
+    else:
+        assert max(sampler.timesteps) <= 999
+        assert len(sampler.sigmas) == len(sampler.timesteps) + 1
+
+
 def test_a_snapshot_does_not_share_its_history_with_the_run() -> None:
     sampler = make_sampler("LMS", steps=5)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
