@@ -18,7 +18,7 @@ from sdcore.engine.messages import AnyEvent, GetView
 from sdcore.library.record import BatchPlace
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Problem, Recipe, RecipeError
-from sdcore.spec.views import AnyView, Picture, SheetView, TraceInfo
+from sdcore.spec.views import AnyView, CompareView, Picture, SheetView, TraceInfo
 
 STEP_SECONDS = 0.25
 
@@ -124,6 +124,7 @@ class FakeCore:
             fork=self._fork,
             load_trace=self._load_trace,
             view=self._view,
+            compare=self._compare,
             plan=self._plan,
             save=self._save,
             release=self._release,
@@ -168,6 +169,12 @@ class FakeCore:
             raise FakeModelError(f"There is no step {command.step}.")
         picture = Picture(width=1, height=1, rgb=b"abc")
         return SheetView(picture=picture, steps=(command.step,), columns=1)
+
+    def _compare(self, first: FakeTrace, second: FakeTrace) -> CompareView:
+        count = len(first.seconds)
+        if count != len(second.seconds):
+            raise FakeModelError("These cannot be compared.")
+        return CompareView(prompt=(), negative_prompt=(), parameters=(), divergence=(0.0,) * count)
 
     def _sample(self, trace: FakeTrace, recipe: Recipe, start: int) -> Iterator[FakeStep]:
         for index in range(start, recipe.steps):

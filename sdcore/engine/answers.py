@@ -8,6 +8,8 @@ from pathlib import Path
 from sdcore.engine.backend import Backend, Model
 from sdcore.engine.faults import explain
 from sdcore.engine.messages import (
+    Compared,
+    CompareTraces,
     GetView,
     OpenTrace,
     PlanSchedule,
@@ -59,6 +61,17 @@ def view(
     return ViewReady(
         request=command.request, trace=command.trace, what=command.what, step=command.step, view=seen
     )
+
+
+def compare(backend: Backend, traces: Traces, command: CompareTraces) -> Compared | TraceFailed:
+    """How two runs differ."""
+    try:
+        (_, first), (_, second) = (
+            traces.find(source, backend.load_trace) for source in (command.first, command.second)
+        )
+        return Compared(request=command.request, view=backend.compare(first.trace, second.trace))
+    except Exception as error:
+        return TraceFailed(request=command.request, message=_sentence(backend, error))
 
 
 def save_trace(backend: Backend, traces: Traces, command: SaveTrace) -> TraceSaved | TraceFailed:

@@ -14,7 +14,7 @@ from sdcore.engine.messages import GetView
 from sdcore.library.record import BatchPlace
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe
-from sdcore.spec.views import AnyView, TraceInfo
+from sdcore.spec.views import AnyView, CompareView, TraceInfo
 
 Report = Callable[[str, float], None]
 """Told the name of a stage and the share of the whole that is done (0..1)."""
@@ -127,6 +127,7 @@ class Backend:
     fork: Callable[[Model, Trace, int, Recipe], tuple[Trace, Iterator[Step]]]
     load_trace: Callable[[Path], Trace]
     view: Callable[[Trace, Model | None, GetView], AnyView]
+    compare: Callable[[Trace, Trace], CompareView]
     plan: Callable[[Recipe, Model | None], Plan]
     save: Save
     release: Callable[[], None]

@@ -26,6 +26,7 @@ from sdcore.engine.messages import (
     AnyCommand,
     AnyEvent,
     Cancel,
+    CompareTraces,
     EngineFailed,
     Generate,
     GetStatus,
@@ -195,6 +196,10 @@ class LocalEngine:
                 self._worker.look(command, client.mailbox.put)
             case GetView():
                 self._desk.ask(client.mailbox, lambda backend: answers.view(backend, self._traces, command))
+            case CompareTraces():
+                self._desk.ask(
+                    client.mailbox, lambda backend: answers.compare(backend, self._traces, command)
+                )
             case SaveTrace():
                 self._desk.ask(
                     client.mailbox, lambda backend: answers.save_trace(backend, self._traces, command)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from sdcore.spec.recipe import Recipe
-from sdcore.spec.views import AnyView, TraceInfo, ViewKind
+from sdcore.spec.views import AnyView, CompareView, TraceInfo, ViewKind
 
 PROTOCOL: Final = 2
 """Raised by one whenever a message changes its meaning; the two sides refuse each other if they differ."""
@@ -93,6 +93,14 @@ class GetView(Command, frozen=True):
     position: int = 0
     whole_run: bool = False
     every: int = 1
+
+
+class CompareTraces(Command, frozen=True):
+    """Ask how two runs differ, each named as in `OpenTrace`. Answered by `Compared` or `TraceFailed`."""
+
+    request: int
+    first: str
+    second: str
 
 
 class SaveTrace(Command, frozen=True):
@@ -280,6 +288,13 @@ class ViewReady(Event, frozen=True):
     view: AnyView
 
 
+class Compared(Event, frozen=True):
+    """The answer to `CompareTraces`."""
+
+    request: int
+    view: CompareView
+
+
 class TraceSaved(Event, frozen=True):
     """A trace was written to `path`."""
 
@@ -307,6 +322,7 @@ AnyCommand = (
     | SetPreview
     | OpenTrace
     | GetView
+    | CompareTraces
     | SaveTrace
     | GetStatus
     | Shutdown
@@ -329,6 +345,7 @@ AnyEvent = (
     | TraceOpened
     | TraceFailed
     | ViewReady
+    | Compared
     | TraceSaved
     | Status
 )

@@ -51,6 +51,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
 
     from sdcore import opening
     from sdcore.diffusion import model, samplers
+    from sdcore.diffusion.compare import compare
     from sdcore.diffusion.fork import ForkError, start_fork
     from sdcore.diffusion.trace import Trace, start
     from sdcore.diffusion.trace_file import TraceError
@@ -101,6 +102,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         fork=cast(Any, start_fork),
         load_trace=Trace.load,
         view=view,
+        compare=cast(Any, compare),
         plan=plan,
         save=save_image,
         release=release,

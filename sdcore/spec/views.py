@@ -189,7 +189,7 @@ class CompareView(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     apart: str = ""
 
 
-AnyView = TextView | LatentsView | StepView | GuidanceView | AttentionView | SheetView | CompareView
+AnyView = TextView | LatentsView | StepView | GuidanceView | AttentionView | SheetView
 ViewKind = Literal[
     "text", "noise", "scaled noise", "latents", "step", "decoded step", "guidance", "attention", "sheet"
 ]

@@ -12,6 +12,8 @@ from PIL import Image
 from sdcore.engine.local import LocalClient, LocalEngine
 from sdcore.engine.messages import (
     AnyEvent,
+    Compared,
+    CompareTraces,
     ForkPoint,
     Generate,
     GetView,
@@ -34,8 +36,9 @@ from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import SheetView, StepView, TextView
 from tests.engine_fakes import STEP_SECONDS, FakeCore, FakeTrace, until
 
+Question = OpenTrace | GetView | SaveTrace | CompareTraces
 FOUR = Recipe(prompt="four", steps=4, seed=5)
-ANSWERS = (TraceOpened, TraceFailed, TraceSaved, ViewReady)
+ANSWERS = (Compared, TraceOpened, TraceFailed, TraceSaved, ViewReady)
 
 
 @pytest.fixture
@@ -57,12 +60,12 @@ def made(
     return until(iter(client), JobFinished, JobFailed)[-1]
 
 
-def answer(client: LocalClient, command: OpenTrace | GetView | SaveTrace) -> AnyEvent:
+def answer(client: LocalClient, command: Question) -> AnyEvent:
     client.send(command)
     return until(iter(client), *ANSWERS)[-1]
 
 
-def refusal(client: LocalClient, command: OpenTrace | GetView | SaveTrace) -> str:
+def refusal(client: LocalClient, command: Question) -> str:
     said = answer(client, command)
     assert isinstance(said, TraceFailed)
     assert said.request == command.request
@@ -136,6 +139,17 @@ def test_a_fork_that_cannot_be_fails_with_a_sentence(client: LocalClient) -> Non
     failed = made(client, job="c", fork=ForkPoint(source="/nowhere/x.png", step=0))
     assert isinstance(failed, JobFailed)
     assert "No trace of x.png is kept" in failed.message
+
+
+def test_two_runs_are_compared(client: LocalClient) -> None:
+    made(client)
+    made(client, job="b")
+    made(client, msgspec.structs.replace(FOUR, steps=2), job="c")
+    compared = answer(client, CompareTraces(request=3, first="a", second="b"))
+    assert isinstance(compared, Compared)
+    assert (compared.request, compared.view.divergence) == (3, (0.0,) * 4)
+    assert refusal(client, CompareTraces(request=4, first="a", second="c")) == "These cannot be compared."
+    assert "not in memory" in refusal(client, CompareTraces(request=5, first="a", second="nobody"))
 
 
 def test_a_trace_is_written_beside_its_image_and_opened_from_there(

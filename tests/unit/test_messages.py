@@ -39,6 +39,10 @@ VIEWS: list[v.AnyView] = [
     v.AttentionView(position=1, word="a", step=None, heat=PICTURE, strongest=0.5),
     v.SheetView(picture=PICTURE, steps=(0, 1), columns=2),
 ]
+COMPARED = v.CompareView(
+    prompt=(v.WordRun(kind="kept", text="a"),), negative_prompt=(),
+    parameters=(v.ParameterDifference(name="seed", first="1", second="2"),), divergence=(0.0, 1.0),
+)  # fmt: skip
 
 COMMANDS: list[m.AnyCommand] = [
     m.Generate(job="a", recipe=RECIPE),
@@ -50,6 +54,7 @@ COMMANDS: list[m.AnyCommand] = [
     m.OpenTrace(request=1, source="/x.png"),
     m.GetView(request=1, trace="a", what="attention", step=2, position=4, whole_run=True),
     m.SaveTrace(request=1, trace="a"),
+    m.CompareTraces(request=1, first="a", second="/x.png"),
     m.GetStatus(),
     m.Shutdown(when_idle=False),
 ]
@@ -73,6 +78,7 @@ EVENTS: list[m.AnyEvent] = [
     m.TraceOpened(request=1, info=INFO),
     m.TraceFailed(request=1, message="no"),
     *(m.ViewReady(request=1, trace="a", what="step", step=0, view=view) for view in VIEWS),
+    m.Compared(request=1, view=COMPARED),
     m.TraceSaved(request=1, path="/x"),
     m.Status(pid=1, uptime_seconds=1.0, model=None, device="cpu", running=None, queued=0, clients=1),
 ]  # fmt: skip
