@@ -1,7 +1,8 @@
 """What a person at the keyboard feels, measured in a pseudo-terminal with the real app, engine and model.
 
 `python -m tests.bench.bench_terminal` prints: the first paint, the time from a key to its echo while an image
-is sampled with previews, and how much the sampling slows down because the app is attached.
+is sampled with previews, the time from a key to the next step in the inspector, and how much the sampling slows down
+because the app is attached.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from sdcore.spec.recipe import FIRST_PROMPT, FIRST_SEED, Recipe
 from tests.terminal.terminal import Terminal
 
 COLUMNS, ROWS = 120, 50
-QUIT = "\x11"
+QUIT, INSPECT, LEFT, RIGHT = "\x11", "\x1bOQ", "\x1b[D", "\x1b[C"
 QUEUED = 30
 """Images that are asked for before the typing starts, so that it ends before they do."""
 LETTERS = "qzxjwvyb"
@@ -67,6 +68,31 @@ def key_to_echo(presses: int) -> list[float]:
             terminal.wait_until(lambda: letter in terminal.output[seen:])  # noqa: B023 - waited for here
             seconds.append(time.perf_counter() - began)
             pause_until = time.perf_counter() + 0.08 + 0.037 * (press % 5)
+            while (left := pause_until - time.perf_counter()) > 0:
+                terminal.read(left)
+    return seconds
+
+
+def inspector_step(steps: int) -> list[float]:
+    """Seconds from a key to the view of the step before, along a run in the inspector and back again."""
+    seconds = []
+    with home(), Terminal(columns=COLUMNS, rows=ROWS) as terminal:
+        terminal.wait_for("japanese")
+        terminal.type("\r")
+        terminal.wait_for("saved")
+        terminal.type(INSPECT)
+        terminal.wait_for("k 29/30")
+        terminal.blind()
+        for press in range(steps):
+            there = 29 - press % 29
+            key, wanted = (LEFT, there - 1) if press % 58 < 29 else (RIGHT, 30 - there)
+            seen = len(terminal.output)
+            began = time.perf_counter()
+            terminal.type(key)
+            shown = f"k {wanted:>2}/30".encode()
+            terminal.wait_until(lambda: shown in terminal.output[seen:])  # noqa: B023 - waited for here
+            seconds.append(time.perf_counter() - began)
+            pause_until = time.perf_counter() + 0.05
             while (left := pause_until - time.perf_counter()) > 0:
                 terminal.read(left)
     return seconds
@@ -128,6 +154,10 @@ def main() -> None:
     print(
         f"key to echo      p50 {p50 * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms of {len(echoes)} keys while sampling"
     )
+
+    moves = sorted(inspector_step(options.presses))
+    p50, p95 = moves[len(moves) // 2], moves[int(len(moves) * 0.95)]
+    print(f"inspector step   p50 {p50 * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms of {len(moves)} steps")
 
     with home():
         alone = asyncio.run(_rates(options.runs, app=False))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from sdcore.library.metadata import read_image
@@ -12,12 +11,6 @@ from tests.terminal.terminal import Terminal
 
 ENTER, ESCAPE, QUIT = "\r", "\x1b", "\x11"
 PROMPT = "a red circle, blue sea"
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine of a test takes one core, so that the app beside it is never starved."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def saved(home: Path) -> list[Path]:

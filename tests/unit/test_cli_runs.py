@@ -111,7 +111,10 @@ def test_a_family_that_bites_its_tail_or_lies_is_no_trap(tmp_path: Path) -> None
         save_image(picture, Recipe(), folder=tmp_path, parent=Parent(image=parent, step=1))
     alone, own, hostile, other = sorted(day.glob("*.png"))
     assert family(alone) == []
-    assert [one.path.name for one in family(hostile)] == [hostile.name, other.name]  # a path is no name of ours
+    assert [one.path.name for one in family(hostile)] == [
+        hostile.name,
+        other.name,
+    ]  # a path is no name of ours
     assert [one.path.name for one in family(own)] == [own.name]  # its own parent
     assert [one.path.name for one in family(other)] == [hostile.name, other.name]
 
