@@ -6,18 +6,24 @@ The bindings, footer, help screen and command palette are made from `ACTIONS`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "studio", "prompt", "editor", "parameters", "recent", "steps", "list", "help"]
-"""Where a key works: in the whole app, on the studio screen, or with the focus in one part of it."""
+Scope = Literal[
+    "app", "studio", "prompt", "editor", "parameters", "recent", "steps", "list", "help", "inspector", "fork",
+    "compare",
+]
+"""Where a key works: in the whole app, on one of its screens, or with the focus in one part of the studio."""
 
-Moment = Literal["idle", "running", "parameters", "recent"]
-"""What the person is at: decides which keys the footer names."""
+Moment = Literal[
+    "idle", "running", "parameters", "recent",
+    "text", "schedule", "latents", "step", "guidance", "attention", "compare",
+]  # fmt: skip
+"""What the person is at, in the studio, a tab of the inspector or the comparison: decides what the footer names."""
 
-Group = Literal["Make", "Seed", "Prompt", "Parameters", "Images", "App", "Lists", "Editing"]
+Group = Literal["Make", "Seed", "Prompt", "Parameters", "Images", "Inspector", "Compare", "App", "Lists", "Editing"]
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +86,12 @@ _MAKE: Final = (
             "The sigma table and the noise schedule; on a small screen they take the image's place."),
     _action("recent", "f6", "Recent images", "Images", "studio",
             "Go to the recent images; shows them where they are hidden."),
+    _action("inspect", "f2", "Look inside the run", "Images", "studio",
+            "Open the inspector on the run that goes on, or on the image that is shown: tokens, schedule, latents, "
+            "every step, guidance and attention, and forks from any step."),
+    _action("compare", "f5", "Compare two images", "Images", "studio",
+            "Lay the image that is looked at beside the newest one; the newest beside the one before it.",
+            footer={"recent": "compare"}),
 )  # fmt: skip
 
 _PARAMETERS: Final = (
@@ -100,7 +112,7 @@ _PARAMETERS: Final = (
 
 _RECENT: Final = (
     _action("recent_newer", "left", "Newer image", "Images", "recent",
-            handler="move(-1)", footer={"recent": "newer"}),
+            handler="move(-1)"),
     _action("recent_older", "right", "Older image", "Images", "recent",
             handler="move(1)", footer={"recent": "older"}),
     _action("recent_newest", "home", "Newest image", "Images", "recent", handler="move(-1000000)"),
@@ -109,11 +121,78 @@ _RECENT: Final = (
             footer={"recent": "use its recipe"}),
 )  # fmt: skip
 
+_INSPECTOR: Final = (
+    _action("inspect_before", "left", "Step before", "Inspector", "inspector", handler="step(-1)"),
+    _action("inspect_after", "right", "Step after", "Inspector", "inspector", handler="step(1)"),
+    _action("inspect_first", "home", "First step", "Inspector", "inspector", handler="first"),
+    _action("inspect_last", "end", "Last step", "Inspector", "inspector", handler="last"),
+    _action("inspect_play", "space", "Play, or stop", "Inspector", "inspector",
+            "Go through the steps by themselves, eight a second.", handler="play",
+            footer=dict.fromkeys(("schedule", "latents", "guidance"), "play")),
+    _action("inspect_up", "up", "Above: row, schedule or word", "Inspector", "inspector", handler="move(-1)"),
+    _action("inspect_down", "down", "Below: row, schedule or word", "Inspector", "inspector", handler="move(1)",
+            footer={"text": "scroll", "schedule": "other schedule", "attention": "next word"}),
+    _action("inspect_page_up", "pageup", "Page up", "Inspector", "inspector", handler="page(-1)"),
+    _action("inspect_page_down", "pagedown", "Page down", "Inspector", "inspector", handler="page(1)"),
+    _action("inspect_unfold", "e", "Unfold the padding", "Inspector", "inspector",
+            "Show a row for every position of the prompts, or fold the padding again.", handler="unfold",
+            footer={"text": "unfold"}),
+    _action("inspect_decode", "d", "Decode this step", "Inspector", "inspector",
+            "Show this step through the VAE, or in cheap colours again.", handler="decode",
+            footer={"step": "decode"}),
+    _action("inspect_sheet", "c", "Contact sheet", "Inspector", "inspector",
+            "Show the whole run at once, or one step again.", handler="sheet", footer={"step": "contact sheet"}),
+    _action("inspect_whole_run", "a", "Attention over the whole run", "Inspector", "inspector",
+            "Or at this step again.", handler="whole_run", footer={"attention": "whole run"}),
+    _action("inspect_image", "b", "Next image of the batch", "Inspector", "inspector", handler="image"),
+    _action("inspect_fork", "f", "Fork after this step", "Inspector", "inspector",
+            "Go on from here with another prompt, guidance, sampler or seed; the steps so far are kept.",
+            handler="fork",
+            footer=dict.fromkeys(("text", "schedule", "latents", "step", "guidance", "attention"), "fork")),
+    _action("inspect_write", "w", "Write the trace", "Inspector", "inspector",
+            "Keep this run on disk, beside its image, to be looked into and forked later.", handler="write",
+            footer=dict.fromkeys(("latents", "guidance"), "write")),
+    *(_action(f"inspect_{name.lower()}", str(index), name, "Inspector", "inspector", handler=f"show_tab({index - 1})")
+      for index, name in enumerate(("Text", "Schedule", "Latents", "Steps", "Guidance", "Attention"), 1)),
+    _action("inspect_next", "tab", "Next tab", "Inspector", "inspector", handler="next_tab(1)"),
+    _action("inspect_previous", "shift+tab", "Tab before", "Inspector", "inspector", handler="next_tab(-1)"),
+    _action("inspect_back", "escape ctrl+c f2", "Back to the studio", "Inspector", "inspector", handler="back",
+            footer=dict.fromkeys(("text", "schedule", "latents", "step", "guidance", "attention"), "back")),
+    _action("fork_go", "enter", "Fork", "Inspector", "fork", handler="go"),
+    _action("fork_next", "tab", "Next part", "Inspector", "fork", handler="app.focus_next"),
+    _action("fork_previous", "shift+tab", "Part before", "Inspector", "fork", handler="app.focus_previous"),
+    _action("fork_close", "escape ctrl+c", "Close", "Inspector", "fork", handler="close"),
+)  # fmt: skip
+
+_COMPARE: Final = (
+    _action("compare_flip", "space", "Flip between the two", "Compare", "compare",
+            "Show one image in full size, then the other in its place.", handler="flip",
+            footer={"compare": "flip"}),
+    _action("compare_map", "d", "Difference map", "Compare", "compare",
+            "Where the pixels differ: white where they differ most, black where they are the same.", handler="map",
+            footer={"compare": "difference"}),
+    _action("compare_newer", "left", "Newer image", "Compare", "compare",
+            "Lay a newer image beside the one that stays.", handler="move(-1)"),
+    _action("compare_older", "right", "Older image", "Compare", "compare",
+            "Lay an older image beside the one that stays.", handler="move(1)", footer={"compare": "older"}),
+    _action("compare_newest", "home", "Newest image", "Compare", "compare", handler="move(-1000000)"),
+    _action("compare_oldest", "end", "Oldest image", "Compare", "compare", handler="move(1000000)"),
+    _action("compare_up", "up", "Scroll up", "Compare", "compare", handler="scroll(-1)"),
+    _action("compare_down", "down", "Scroll down", "Compare", "compare", handler="scroll(1)"),
+    _action("compare_page_up", "pageup", "Page up", "Compare", "compare", handler="page(-1)"),
+    _action("compare_page_down", "pagedown", "Page down", "Compare", "compare", handler="page(1)"),
+    _action("compare_back", "escape ctrl+c f5", "Both images, or back to the studio", "Compare", "compare",
+            "From one picture to both of them, and from there to the studio.", handler="back",
+            footer={"compare": "back"}),
+)  # fmt: skip
+
+_ALWAYS: Final[tuple[Moment, ...]] = get_args(Moment)
+
 _APP: Final = (
     _action("help", "f1", "Help", "App", "app", "Every key, and what the part under the cursor is for.",
-            footer=dict.fromkeys(("idle", "running", "parameters", "recent"), "help"), priority=True),
+            footer=dict.fromkeys(_ALWAYS, "help"), priority=True),
     _action("commands", "ctrl+p", "Commands", "App", "app", "Find any command by its name.",
-            footer=dict.fromkeys(("idle", "running", "parameters", "recent"), "commands"), priority=True),
+            footer=dict.fromkeys(_ALWAYS, "commands"), priority=True),
     _action("focus_next", "tab", "Next part", "App", "app", "Go on to the next part of the screen."),
     _action("focus_previous", "shift+tab", "Part before", "App", "app", "Go back to the part before."),
     _action("quit", "ctrl+q", "Quit", "App", "app",
@@ -183,7 +262,7 @@ _EDITING: Final = (
 """Name, keys, title and handler of what an editor of text can do."""
 
 ACTIONS: Final = (
-    *_MAKE, *_PARAMETERS, *_RECENT, *_APP, *_LISTS, *_WALK,
+    *_MAKE, *_PARAMETERS, *_RECENT, *_INSPECTOR, *_COMPARE, *_APP, *_LISTS, *_WALK,
     *(_action(name, keys, title, "Editing", "editor", handler=handler) for name, keys, title, handler in _EDITING),
 )  # fmt: skip
 """Every action, in the order in which footer, help and palette show them."""
@@ -206,9 +285,9 @@ def footer(moment: Moment) -> list[tuple[Action, str]]:
     return [(action, action.footer[moment]) for action in ACTIONS if moment in action.footer]
 
 
-def commands() -> Iterator[Action]:
-    """What the command palette offers: the actions that make sense wherever the focus is."""
-    return (action for action in ACTIONS if action.scope in ("app", "studio") and action.name != "commands")
+def commands(screen: Scope = "studio") -> Iterator[Action]:
+    """What the command palette offers on a screen: the actions that make sense wherever the focus is."""
+    return (action for action in ACTIONS if action.scope in ("app", screen) and action.name != "commands")
 
 
 _NAMES: Final = {

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from textual import events
 from textual.app import App
+from textual.dom import DOMNode
 
 from sdcore.engine import messages as m
 from sdcore.engine.wire import EngineError
 from tui import drafts
-from tui.actions import BY_NAME, bindings
+from tui.actions import BY_NAME, Group, Scope, bindings
 from tui.link import Engine, OpenEngine
+from tui.screens.comparing import Comparing
+from tui.screens.inspecting import Inspecting
 from tui.screens.studio import Studio
 from tui.theme import theme_for
 
@@ -42,6 +45,8 @@ class SdtuiApp(App[None], inherit_bindings=False):
         self.draft = draft
         self._preview_fps = preview_fps
         self.studio = Studio(draft, outputs)
+        self.inspecting = Inspecting(self)
+        self.comparing = Comparing(self)
         theme = theme_for(self.console.color_system)
         self.register_theme(theme)
         self.theme = theme.name
@@ -61,6 +66,7 @@ class SdtuiApp(App[None], inherit_bindings=False):
         """Open a line to the engine, in place of the one there was; warm the model and plan the schedule."""
         if self._engine is not None:
             self.run_worker(self._engine.close(), group="old engine", exit_on_error=False)
+        self.inspecting.views.forget_questions()
         self._engine = engine = self._open_engine()
         self.studio.view.starting()
         # after a paint: starting a process takes longer than a frame
@@ -88,12 +94,16 @@ class SdtuiApp(App[None], inherit_bindings=False):
             await reader
         except (EngineError, OSError) as fault:
             self.studio.view.lost(f"{fault} Press Enter to try again.")
+            self.inspecting.lost(f"{fault} Go back to the studio to try again.")
+            self.comparing.lost(f"{fault} Go back to the studio to try again.")
         finally:
             reader.cancel()
 
     async def _show_events(self, engine: Engine) -> None:
         async for event in engine.events():
             self.studio.view.handle(event)
+            self.inspecting.handle(event)
+            self.comparing.handle(event)
 
     async def _hang_up(self) -> None:
         """Let the engine end when it has nothing more to do, and close the line."""
@@ -113,7 +123,14 @@ class SdtuiApp(App[None], inherit_bindings=False):
     async def action_do(self, name: str) -> None:
         """Do the action called `name`, as its key would."""
         action = BY_NAME[name]
-        namespace = {"app": self, "studio": self.studio}.get(action.scope, self.focused or self.screen)
+        screen = self.screen
+        namespaces: dict[Scope, DOMNode] = {
+            "app": self,
+            "studio": self.studio,
+            "inspector": screen,
+            "compare": screen,
+        }
+        namespace = namespaces.get(action.scope, self.focused or self.screen)
         await self.run_action(action.handler, namespace)
 
     def action_help(self) -> None:
@@ -122,27 +139,34 @@ class SdtuiApp(App[None], inherit_bindings=False):
 
         if isinstance(self.screen, HelpScreen):
             self.screen.dismiss(None)
-        elif self.screen is self.studio:
-            self.push_screen(
-                HelpScreen(getattr(self.focused, "about", None) or getattr(self.focused, "HELP", None) or "")
+        elif not self.screen.is_modal:
+            abouts = (
+                getattr(node, name, None)
+                for node in (self.focused, self.screen)
+                for name in ("about", "HELP")
             )
+            inside: Group | None = None if self.screen is self.studio else "Inspector"
+            first: Group | None = getattr(self.screen, "GROUP", inside)
+            self.push_screen(HelpScreen(next(filter(None, abouts), ""), first))
 
     def action_commands(self) -> None:
         """The command palette."""
-        if self.screen is self.studio:
+        if not self.screen.is_modal:
             self.run_worker(self._choose_command(), group="choose", exclusive=True)
 
     async def _choose_command(self) -> None:
         from tui.screens.choices import command_choices
         from tui.screens.chooser import Chooser
 
-        name = await self.push_screen_wait(Chooser("commands", command_choices()))
+        inside: Scope = "studio" if self.screen is self.studio else "inspector"
+        scope: Scope = getattr(self.screen, "SCOPE", inside)
+        name = await self.push_screen_wait(Chooser("commands", command_choices(scope)))
         if name is not None:
             await self.action_do(name)
 
     def action_leave(self) -> None:
         """Quit; ask first if images are still to be made."""
-        if self.screen is self.studio:
+        if not self.screen.is_modal:
             self.run_worker(self._leave(), group="choose", exclusive=True)
         else:
             self.exit()
@@ -169,7 +193,8 @@ class SdtuiApp(App[None], inherit_bindings=False):
     # The terminal
 
     def on_cursor_position(self, event: events.CursorPosition) -> None:
-        """The terminal has drawn the last frame of the preview."""
+        """The terminal has drawn the last frame, of the preview or of the inspector."""
+        self.inspecting.terminal_answered()
         if self.studio.gallery.canvas is not None:
             self.studio.gallery.canvas.terminal_answered()
 

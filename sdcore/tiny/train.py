@@ -30,7 +30,7 @@ from sdcore.tiny.training import Budget
 
 STAGES = ("render", "vae", "decoder", "text", "diffusion", "export", "all")
 TRAININGS = {"vae": train_vae, "decoder": train_decoder, "text": train_text, "diffusion": train_diffusion}
-DEFAULT_STEPS = {"vae": 10_000, "decoder": 5_000, "text": 1_500, "diffusion": 12_000}
+DEFAULT_STEPS = {"vae": 10_000, "decoder": 5_000, "text": 8_000, "diffusion": 12_000}
 
 
 def parser() -> argparse.ArgumentParser:

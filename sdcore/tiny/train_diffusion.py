@@ -32,6 +32,7 @@ PEAK_RATE = 1e-3
 WEIGHT_DECAY = 1e-2
 EMA_DECAY = 0.999
 BATCH = 24
+PAIRS_SHARE = 0.6
 TEXT_SHARE = 0.2
 TRUST, TRUST_FROM = 0.4, 0.55
 CAPTION_START = 0.3
@@ -84,10 +85,11 @@ def train_diffusion(pictures: Pictures, work: Path, budget: Budget, seed: int, d
         training.load(checkpoint)
     schedule = NoiseSchedule(device)
     reporter = Reporter("diffusion", training, budget)
+    odds = scene_odds(scenes)
     nothing = tokenize(tokenizer, [""]).to(device)
     for step, done in training.run(budget, PEAK_RATE, checkpoint, "diffusion"):
         generator = step_generator(seed, step)
-        chosen = torch.randint(len(scenes), (BATCH,), generator=generator)
+        chosen = torch.multinomial(odds, BATCH, replacement=True, generator=generator)
         captions = step_captions([scenes[index] for index in chosen.tolist()], seed, step)
         tokens = tokenize(tokenizer, captions)
         trust = TRUST if done >= TRUST_FROM else 1.0
@@ -100,6 +102,14 @@ def new_training(text_encoder: CLIPTextModel, seed: int, device: torch.device) -
     denoiser = Denoiser(text_encoder).to(device)
     optimizer = new_optimizer(denoiser, WEIGHT_DECAY, {"text_encoder": TEXT_SHARE})
     return Training(denoiser, optimizer, Ema(denoiser, EMA_DECAY))
+
+
+def scene_odds(scenes: list[Scene]) -> torch.Tensor:
+    """How often each scene is drawn: two subjects are harder to place than one to paint, so they get PAIRS_SHARE."""
+    paired = torch.tensor([scene.second is not None for scene in scenes])
+    pairs = max(1, int(paired.sum()))
+    singles = max(1, len(scenes) - pairs)
+    return torch.where(paired, PAIRS_SHARE / pairs, (1.0 - PAIRS_SHARE) / singles)
 
 
 def step_captions(scenes: list[Scene], seed: int, step: int) -> list[str]:

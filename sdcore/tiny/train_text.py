@@ -34,6 +34,7 @@ PEAK_RATE = 2e-3
 WEIGHT_DECAY = 1e-2
 EMA_DECAY = 0.998
 BATCH = 64
+PAIRS_SHARE = 0.7
 CHECKPOINT = "text.pt"
 NOTHING = "nothing"
 MIDDLE, LEFT, RIGHT = "middle", "left", "right"
@@ -97,13 +98,22 @@ def train_text(pictures: Pictures, work: Path, budget: Budget, seed: int, device
     reporter = Reporter("text", training, budget)
     for step, _ in training.run(budget, PEAK_RATE, checkpoint, "text"):
         rng = Random(f"text/{seed}/{step}")
-        scenes = [training_scene(seed, rng.randrange(1 << 30)) for _ in range(BATCH)]
+        scenes = [reading_scene(seed, rng) for _ in range(BATCH)]
         captions = [training_caption(scene, rng) for scene in scenes]
         tokens = tokenize(tokenizer, captions)
         positions = positions_after_text(tokens, tokenizer.eos_token_id, step_generator(seed + 3, step))
         reporter.add(
             **train_step(training, tokens.to(device), positions.to(device), right_answers(scenes).to(device))
         )
+
+
+def reading_scene(seed: int, rng: Random) -> Scene:
+    """A training scene, with two subjects in PAIRS_SHARE of all cases: which of them stands where is hard to read."""
+    paired = rng.random() < PAIRS_SHARE
+    while True:
+        scene = training_scene(seed, rng.randrange(1 << 30))
+        if (scene.second is not None) == paired:
+            return scene
 
 
 def new_training(tokenizer: CLIPTokenizer, seed: int, device: torch.device) -> Training:

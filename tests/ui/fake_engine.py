@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 from sdcore.engine import messages as m
@@ -17,6 +17,8 @@ class FakeEngine:
 
     def __init__(self, *, unreachable: str = "") -> None:
         self.sent: list[m.AnyCommand] = []
+        self.answer: Callable[[m.AnyCommand], Iterable[m.AnyEvent]] = lambda command: ()
+        """What it says to a command by itself, for example `RecordedRun.answer`."""
         self.connected = False
         self.closed = False
         self._unreachable = unreachable
@@ -29,6 +31,7 @@ class FakeEngine:
 
     def send(self, command: m.AnyCommand) -> None:
         self.sent.append(command)
+        self.tell(*self.answer(command))
 
     async def events(self) -> AsyncIterator[m.AnyEvent]:
         while (event := await self._events.get()) is not None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 import pytest
 from textual.binding import BindingsMap
 from textual.dom import DOMNode
 from textual.widget import Widget
 
+from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp
+from tests.ui.recorded_run import RecordedRun
 from tui.actions import ACTIONS, BY_NAME, Moment, bindings, commands, footer, key_label
 from tui.screens.chooser import Choice, ChoiceList, Chooser
 from tui.screens.help import HelpScreen, help_text
+from tui.screens.inspector import Inspector
+from tui.screens.inspector_fork import ForkForm
 
-MOMENTS: tuple[Moment, ...] = ("idle", "running", "parameters", "recent")
+MOMENTS: tuple[Moment, ...] = get_args(Moment)
 COLLIDING = {"ctrl+h", "ctrl+i", "ctrl+m", "ctrl+left_square_bracket", "ctrl+a", "ctrl+b"}
 
 
@@ -67,6 +72,8 @@ async def test_every_key_of_every_widget_is_in_the_registry(make_app: MakeApp) -
         await pilot.pause()
         await app.push_screen(HelpScreen(""))
         await app.push_screen(Chooser("list", [Choice("a", "a")]))
+        await app.push_screen(Inspector(app.inspecting, RecordedRun().info))
+        await app.push_screen(ForkForm(Recipe(), "fork"))
         nodes: list[DOMNode] = [app]
         for screen in app.screen_stack[1:]:
             nodes += [screen, *screen.query(Widget)]
@@ -93,17 +100,21 @@ async def test_every_action_has_its_method(make_app: MakeApp) -> None:
         await app.studio.ready.wait()
         await app.push_screen(HelpScreen(""))
         help_screen = app.screen
+        inspector, fork = Inspector(app.inspecting, RecordedRun().info), ForkForm(Recipe(), "fork")
+        await app.push_screen(inspector)
+        await app.push_screen(fork)
         await app.push_screen(Chooser("list", [Choice("a", "a")]))
         assert app.studio.gallery.recent is not None
         owners = {
             "app": app, "studio": app.studio, "prompt": app.studio.prompt, "editor": app.studio.prompt,
             "parameters": app.studio.parameters, "recent": app.studio.gallery.recent, "help": help_screen,
             "steps": app.studio.query_one("#steps"), "list": app.screen.query_one(ChoiceList),
+            "inspector": inspector, "fork": fork,
         }  # fmt: skip
         for action in ACTIONS:
-            owner = app.screen if action.handler.startswith("screen.") else owners[action.scope]
-            method = action.handler.removeprefix("screen.").partition("(")[0]
-            assert callable(getattr(owner, f"action_{method}", None)), action.name
+            place, _, name = action.handler.partition("(")[0].rpartition(".")
+            owner = {"screen": app.screen, "app": app}.get(place, owners[action.scope])
+            assert callable(getattr(owner, f"action_{name}", None)), action.name
 
 
 async def test_the_palette_runs_a_command(make_app: MakeApp) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sdcore.spec import choices
 from sdcore.spec.recipe import Recipe
-from tui.actions import commands
+from tui.actions import Scope, commands
 from tui.parameter_rows import schedules_of
 from tui.screens.chooser import Choice
 
@@ -42,6 +42,8 @@ def _schedules(recipe: Recipe) -> list[Choice]:
     ]
 
 
-def command_choices() -> list[Choice]:
-    """Every command that makes sense wherever the focus is."""
-    return [Choice(action.name, f"{action.title}  {action.key}", action.summary) for action in commands()]
+def command_choices(screen: Scope) -> list[Choice]:
+    """Every command of a screen that makes sense wherever the focus is."""
+    return [
+        Choice(action.name, f"{action.title}  {action.key}", action.summary) for action in commands(screen)
+    ]

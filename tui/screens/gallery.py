@@ -43,6 +43,11 @@ class Gallery:
         self.recent.set_paths(await asyncio.to_thread(recent_images, self._outputs))
 
     @property
+    def looking_at(self) -> Path | None:
+        """The older image that the person looks at, None while it is the newest."""
+        return self._looking_at
+
+    @property
     def shown(self) -> Path | None:
         """The finished image on the canvas, None while there is none."""
         return self._looking_at or (self._finished[0] if self._finished else None)

@@ -11,11 +11,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import ACTIONS, Action, bindings, key_label
+from tui.actions import ACTIONS, Action, Group, bindings, key_label
 
 _KEYS = 16
 _SUMMARY = 50
-_ORDER = ("Make", "Seed", "Prompt", "Parameters", "Images", "App", "Editing", "Lists")
+_ORDER = ("Make", "Seed", "Prompt", "Parameters", "Images", "Inspector", "Compare", "App", "Editing", "Lists")
 
 
 class HelpScreen(ModalScreen[None], inherit_bindings=False):
@@ -23,14 +23,15 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
 
     BINDINGS = bindings("help")
 
-    def __init__(self, about: str) -> None:
+    def __init__(self, about: str, first: Group | None = None) -> None:
         super().__init__()
         self._about = about
+        self._first = first
 
     def compose(self) -> ComposeResult:
         """One scrolling text."""
         with VerticalScroll(id="help", can_focus=False):
-            yield Static(help_text(self._about), markup=False)
+            yield Static(help_text(self._about, self._first), markup=False)
 
     def on_mount(self) -> None:
         """Title and way out in the border."""
@@ -46,10 +47,11 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
         self.dismiss(None)
 
 
-def help_text(about: str) -> Content:
-    """What the focused part is for, then every action of the registry by group; a summary beneath its title."""
+def help_text(about: str, first: Group | None = None) -> Content:
+    """What the focused part is for, then every action of the registry by group, `first` before the others; a summary
+    beneath its title."""
     parts = [Content.styled(about, "$normal"), Content("\n")] if about else []
-    ordered = sorted(ACTIONS, key=lambda action: _ORDER.index(action.group))
+    ordered = sorted(ACTIONS, key=lambda action: (action.group != first, _ORDER.index(action.group)))
     for group, actions in groupby(ordered, key=lambda action: action.group):
         parts.append(Content.styled(f"\n{group}\n", "bold $accent"))
         parts += [_line(action) for action in actions]

@@ -19,6 +19,7 @@ from tui import drafts
 from tui.actions import Moment, bindings, footer
 from tui.prompt_history import HistoryWalk
 from tui.screens.gallery import Gallery
+from tui.screens.inspecting import source_of
 from tui.screens.run_view import RunView
 from tui.widgets.panes import Column, Row
 from tui.widgets.parameters import Parameters
@@ -354,6 +355,20 @@ class Studio(Screen[None], inherit_bindings=False):
             self.view.say("There is no image yet whose recipe could be used.")
         else:
             self.run_worker(self._use(path), group="picture", exclusive=True)
+
+    def action_inspect(self) -> None:
+        """Look into the run that goes on, or that made the image that is shown."""
+        running = self.view.book.running
+        source = source_of(running.job if running else None, self.gallery.looking_at, self.gallery.shown)
+        if source is None:
+            self.view.say("There is no run yet to look into; Enter makes an image.")
+        else:
+            self.view.say("Opening the run…")
+            self.app.inspecting.open(source)
+
+    def action_compare(self) -> None:
+        """Lay the image that is looked at beside another."""
+        self.app.comparing.open()
 
     def action_history(self) -> None:
         """List the prompts used before, newest first."""

@@ -8,7 +8,7 @@ is already filled; segments are made only if something is laid over it. This lea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.segment import Segment
@@ -17,6 +17,7 @@ from textual.strip import Strip
 from tui.term.palette import LIVE_BITS, Depth, depth_of, quantise, sgr_codes
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from textual.app import App
 
     from tui.term.palette import Bytes, Codes
@@ -128,6 +129,15 @@ def frame_strips(
         live_strip(f"{before}{line}{after}", width, segments_for(row), plain)
         for row, line in enumerate(ansi_lines(codes, depth))
     ]
+
+
+def joined(strips: Sequence[Strip], console: Console) -> Strip:
+    """Strips side by side as one; where some are finished strings the whole is, so that nothing is taken apart."""
+    if not any(isinstance(strip, LiveStrip) for strip in strips):
+        return Strip.join(strips)
+    width = sum(strip.cell_length for strip in strips)
+    ansi = "".join(strip.render(console) for strip in strips)
+    return LiveStrip(ansi, width, lambda: [segment for strip in strips for segment in strip])
 
 
 def _blank_ansi(segment: Segment, depth: Depth) -> str:

@@ -23,7 +23,8 @@ LISTED: Final = frozenset({"model", "sampler", "schedule"})
 
 
 class Parameters(Widget, can_focus=True, inherit_bindings=False):
-    """Rows of a recipe's settings. What was typed stays, right or wrong, until it is typed over."""
+    """Rows of a recipe's settings, those in `names` alone. What was typed stays, right or wrong, until it is typed
+    over."""
 
     HELP = (
         "The settings of the next image. ↑ and ↓ choose a row, digits type a value, + and - change it by a step. "
@@ -48,9 +49,10 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
     class Submitted(Message):
         """Enter was pressed on a row that has no list."""
 
-    def __init__(self, recipe: Recipe, *, id: str | None = None) -> None:
+    def __init__(self, recipe: Recipe, *, names: tuple[str, ...] = ROW_NAMES, id: str | None = None) -> None:
         super().__init__(id=id)
         self.border_title = ""
+        self._rows = tuple(row for row in ROWS if row.name in names)
         self._base = recipe
         self._texts = write_rows(recipe)
         self._cursor = 0
@@ -99,7 +101,7 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
     @property
     def row(self) -> str:
         """The name of the row under the cursor."""
-        return ROW_NAMES[self._cursor]
+        return self._rows[self._cursor].name
 
     def _write(self, name: str, text: str) -> None:
         if self._texts[name] != text:
@@ -111,11 +113,11 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Tell Textual which keys are text here."""
-        return accepts(ROWS[self._cursor], "", character or "")
+        return accepts(self._rows[self._cursor], "", character or "")
 
     def on_key(self, event: events.Key) -> None:
         """Type into the row under the cursor; the first character replaces what was there."""
-        row = ROWS[self._cursor]
+        row = self._rows[self._cursor]
         before = self._texts[row.name] if self._typing else ""
         if (event.key == "space" and not before) or not accepts(row, before, event.character or ""):
             return
@@ -125,7 +127,7 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted value replaces the row's, less what cannot be typed there."""
-        row = ROWS[self._cursor]
+        row = self._rows[self._cursor]
         text = "".join(character for character in event.text.strip() if accepts(row, "", character))
         event.stop()
         if text:
@@ -141,13 +143,14 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
 
     def action_move(self, rows: int) -> None:
         """Go `rows` down (negative: up), around the ends."""
-        self._move_to((self._cursor + rows) % len(ROWS))
+        self._move_to((self._cursor + rows) % len(self._rows))
 
     def go_to(self, name: str) -> None:
         """Put focus and cursor on the row called `name`."""
         self.focus()
-        if name in ROW_NAMES:
-            self._move_to(ROW_NAMES.index(name))
+        names = [row.name for row in self._rows]
+        if name in names:
+            self._move_to(names.index(name))
 
     def _move_to(self, index: int) -> None:
         self._cursor, self._typing = index, False
@@ -163,7 +166,7 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
 
     def action_change(self, direction: int) -> None:
         """One step up or down, from the value that the row has or, if it is wrong, had."""
-        row = ROWS[self._cursor]
+        row = self._rows[self._cursor]
         recipe, _ = read_rows(self._texts, self._base)
         self._typing = False
         if row.name == "seed":
@@ -172,13 +175,13 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
 
     def action_erase(self) -> None:
         """Take the last character away."""
-        row = ROWS[self._cursor]
+        row = self._rows[self._cursor]
         if row.accepts:
             self._type(row.name, self._texts[row.name][:-1].rstrip(" ×"))
 
     def action_reset(self) -> None:
         """Back to the value of a new recipe."""
-        row = ROWS[self._cursor]
+        row = self._rows[self._cursor]
         self._typing = False
         self._write(row.name, row.write(Recipe(model=self._base.model, seed=self._base.seed)))
 
@@ -214,14 +217,14 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
 
     def _messages(self, width: int) -> list[list[str]]:
         _, faults = read_rows(self._texts, self._base)
-        return [textwrap.wrap(faults.get(row.name, ""), max(8, width - 4)) for row in ROWS]
+        return [textwrap.wrap(faults.get(row.name, ""), max(8, width - 4)) for row in self._rows]
 
     def render(self) -> Content:
         """Labels dim, values bright, the row under the cursor raised, messages in the alert colour."""
         width = max(1, self.size.width)
         lines: list[Content] = []
         self._row_of_line = []
-        for index, (row, message) in enumerate(zip(ROWS, self._messages(width), strict=True)):
+        for index, (row, message) in enumerate(zip(self._rows, self._messages(width), strict=True)):
             lines.append(self._line(index, row.name, width))
             lines += [Content.styled(f"    {line}", "$alert") for line in message]
             self._row_of_line += [index] * (1 + len(message))

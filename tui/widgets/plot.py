@@ -114,11 +114,12 @@ class SchedulePlot(Widget):
 
 
 def plot_dots(
-    sigmas: Sequence[float], width: int, height: int, now: int | None
+    sigmas: Sequence[float], width: int, height: int, now: int | None, top: float | None = None
 ) -> tuple[list[list[int]], tuple[int, int] | None]:
-    """Braille bits (height rows of width) of the line through `sigmas`; the cell (x, y) of sigma `now`."""
+    """Braille bits (height rows of width) of the line through `sigmas`, which reach from 0 to `top` (by default the
+    largest of them); the cell (x, y) of sigma `now`."""
     columns, rows = width * 2, height * 4
-    top = max(sigmas) or 1.0
+    top = top or max(sigmas) or 1.0
     last = len(sigmas) - 1
     bits = [[0] * width for _ in range(height)]
 

@@ -11,6 +11,6 @@ class Recent(Filmstrip, inherit_bindings=False):
 
     HELP = (
         "The images made last, newest first. ← and → look at one, with its recipe below; "
-        "Enter brings its recipe back to the panes; Escape goes back to the prompt."
+        "Enter brings its recipe back to the panes; F5 compares it with the newest; Escape goes back to the prompt."
     )
     BINDINGS = bindings("recent")

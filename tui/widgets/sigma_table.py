@@ -45,6 +45,12 @@ def _alpha(table: _Table, row: int) -> str:
     return f"{1 / (1 + table.sigmas[row] ** 2):.4f}"
 
 
+def _signal_to_noise(table: _Table, row: int) -> str:
+    # ᾱ / (1 - ᾱ), which is 1 / σ²
+    sigma = table.sigmas[row]
+    return f"{1 / sigma**2:.4g}" if sigma > 0 else "∞"
+
+
 def _milliseconds(table: _Table, row: int) -> str:
     if row >= len(table.seconds):
         return ""
@@ -59,6 +65,13 @@ _NARROW: Final = (
     _Column("ms", 6, _milliseconds),
 )
 _WIDE: Final = (*_NARROW[:3], _Column("Δσ", 8, _fall), _Column("ᾱ", 8, _alpha), _NARROW[3])
+_FULL: Final = (*_WIDE[:-1], _Column("SNR", 10, _signal_to_noise), _WIDE[-1])
+_TIERS: Final = (_FULL, _WIDE, _NARROW)
+
+
+def _columns_for(width: int) -> tuple[_Column, ...]:
+    """The most columns that fit in `width` cells beside the mark."""
+    return next((tier for tier in _TIERS if width > sum(column.width for column in tier)), _NARROW)
 
 
 class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -134,7 +147,7 @@ class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """The title, which does not scroll, or a row."""
         width = self.size.width
-        columns = _WIDE if width >= 1 + sum(column.width for column in _WIDE) else _NARROW
+        columns = _columns_for(width)
         if y == 0:
             text = " " + "".join(column.title.rjust(column.width) for column in columns)
             return self._strip([Segment(text, self.get_component_rich_style("sigma--title"))], width)
