@@ -12,7 +12,17 @@ import msgspec
 from textual.binding import Binding, BindingType
 
 Scope = Literal[
-    "app", "studio", "prompt", "editor", "parameters", "recent", "steps", "list", "help", "inspector", "fork",
+    "app",
+    "studio",
+    "prompt",
+    "editor",
+    "parameters",
+    "recent",
+    "steps",
+    "list",
+    "help",
+    "inspector",
+    "fork",
     "compare",
 ]
 """Where a key works: in the whole app, on one of its screens, or with the focus in one part of the studio."""
@@ -23,7 +33,9 @@ Moment = Literal[
 ]  # fmt: skip
 """What the person is at, in the studio, a tab of the inspector or the comparison: decides what the footer names."""
 
-Group = Literal["Make", "Seed", "Prompt", "Parameters", "Images", "Inspector", "Compare", "App", "Lists", "Editing"]
+Group = Literal[
+    "Make", "Seed", "Prompt", "Parameters", "Images", "Inspector", "Compare", "App", "Lists", "Editing"
+]
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):

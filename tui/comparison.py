@@ -134,8 +134,10 @@ def parting_step(divergence: Sequence[float]) -> int | None:
     return rises.index(most) if most > 0 else None
 
 
-def pixels_phrase(found: PixelDifference) -> str:
-    """How many pixels differ, and by how much at most: a phrase."""
+def pixels_phrase(found: PixelDifference | None) -> str:
+    """How many pixels differ, and by how much at most: a phrase. None stands for images of two sizes."""
+    if found is None:
+        return "the sizes differ"
     if not found.strongest:
         return "the same, pixel by pixel"
     return f"{_share(found)} of the pixels differ, by {found.strongest} at most"
@@ -143,7 +145,7 @@ def pixels_phrase(found: PixelDifference) -> str:
 
 def pixels_facts(found: PixelDifference) -> list[str]:
     """The same for the difference map, the most telling first."""
-    return ["difference", f"{_share(found)} of the pixels", f"at most {found.strongest} of 255, white here",
+    return ["difference", f"{_share(found)} of the pixels", f"by {found.strongest} of 255 at most (white)",
             f"mean {found.mean:.1f}"]  # fmt: skip
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from sdcore.library import paths
 from sdcore.atomic import write_atomically
+from sdcore.library import paths
 from sdcore.spec.recipe import FIRST_PROMPT, FIRST_SEED, Recipe
 from tui.parameter_rows import write_rows
 

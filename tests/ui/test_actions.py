@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -15,6 +16,7 @@ from tests.ui.conftest import MakeApp
 from tests.ui.recorded_run import RecordedRun
 from tui.actions import ACTIONS, BY_NAME, Moment, bindings, commands, footer, key_label
 from tui.screens.chooser import Choice, ChoiceList, Chooser
+from tui.screens.compare import Compare
 from tui.screens.help import HelpScreen, help_text
 from tui.screens.inspector import Inspector
 from tui.screens.inspector_fork import ForkForm
@@ -74,6 +76,9 @@ async def test_every_key_of_every_widget_is_in_the_registry(make_app: MakeApp) -
         await app.push_screen(Chooser("list", [Choice("a", "a")]))
         await app.push_screen(Inspector(app.inspecting, RecordedRun().info))
         await app.push_screen(ForkForm(Recipe(), "fork"))
+        await app.push_screen(
+            Compare(app.comparing, (Path("2.png"), Path("1.png")), Path("2.png"), Path("1.png"))
+        )
         nodes: list[DOMNode] = [app]
         for screen in app.screen_stack[1:]:
             nodes += [screen, *screen.query(Widget)]
@@ -103,13 +108,15 @@ async def test_every_action_has_its_method(make_app: MakeApp) -> None:
         inspector, fork = Inspector(app.inspecting, RecordedRun().info), ForkForm(Recipe(), "fork")
         await app.push_screen(inspector)
         await app.push_screen(fork)
+        compare = Compare(app.comparing, (Path("2.png"), Path("1.png")), Path("2.png"), Path("1.png"))
+        await app.push_screen(compare)
         await app.push_screen(Chooser("list", [Choice("a", "a")]))
         assert app.studio.gallery.recent is not None
         owners = {
             "app": app, "studio": app.studio, "prompt": app.studio.prompt, "editor": app.studio.prompt,
             "parameters": app.studio.parameters, "recent": app.studio.gallery.recent, "help": help_screen,
             "steps": app.studio.query_one("#steps"), "list": app.screen.query_one(ChoiceList),
-            "inspector": inspector, "fork": fork,
+            "inspector": inspector, "fork": fork, "compare": compare,
         }  # fmt: skip
         for action in ACTIONS:
             place, _, name = action.handler.partition("(")[0].rpartition(".")

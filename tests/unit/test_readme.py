@@ -13,7 +13,7 @@ from tui.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent", "inspector")
+EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent", "inspector", "compare")
 
 
 def key_table() -> str:
@@ -26,6 +26,7 @@ def key_table() -> str:
         "parameters": " (parameters)",
         "recent": " (recent)",
         "inspector": " (inspector)",
+        "compare": " (compare)",
     }
     return "\n".join(f"| {action.key}{where[action.scope]} | {action.title} |" for action in shown)
 

@@ -50,7 +50,7 @@ class Compare(Screen[None], inherit_bindings=False):
     GROUP: Group = "Compare"
     HELP = (
         "Two recent images, the older on the left. The image that was looked at stays; ← and → lay another one beside "
-        "it, first of all the newest. Words and parameters: − is what the older image had, + what the newer one has. "
+        "it, first of all the newest. − is a word that the older prompt had, + one that the newer has. "
         "The bars say how far apart the latents of both runs are at each step, where the engine still has the runs."
     )
     app: SdtuiApp
@@ -73,7 +73,7 @@ class Compare(Screen[None], inherit_bindings=False):
             with Column():
                 yield Caption(id="older-caption")
                 yield Canvas(READING, id="older")
-            with Column():
+            with Column(id="newer-side"):
                 yield Caption(id="newer-caption")
                 yield Canvas(READING, id="newer")
         with Column(id="single"):
@@ -83,7 +83,7 @@ class Compare(Screen[None], inherit_bindings=False):
             yield Differences(id="differences")
             with Column(id="parting"):
                 yield BarPlot("divergence per step", lambda value: f"{value:.3g}", id="divergence")
-                yield Notes(id="apart")
+                yield Notes(hyphens=True, id="apart")
         yield MessageLine(id="message")
         yield FooterLine(id="footer")
 
@@ -129,15 +129,19 @@ class Compare(Screen[None], inherit_bindings=False):
                 self._unreadable(str(fault))
                 return
         self._kept = next(side for side in sides if side.path == self._stays)
-        self.comparison = await asyncio.to_thread(comparison.compare, *sides)
+        found = await asyncio.to_thread(comparison.compare, *sides)
+        sources = [await asyncio.to_thread(path.resolve) for path in (older, newer)]
+        # from here on without a pause: an answer about the images before must not come between
+        self.comparison = found
         self.say("")
-        self._show(self.comparison)
+        self._show(found)
         self.no_divergence(ASKING)
-        self._door.ask(*[await asyncio.to_thread(path.resolve) for path in (older, newer)])
+        self._door.ask(*sources)
 
     def _unreadable(self, message: str) -> None:
         """What was shown belongs to other images; nothing of it stays."""
         self.comparison = None
+        self._door.forget()
         for canvas in self.query(Canvas):
             canvas.show_hint(message)
         for caption in self.query(Caption):

@@ -32,7 +32,7 @@ class Comparing:
 
         studio = self._app.studio
         paths = tuple(studio.gallery.recent.paths) if studio.gallery.recent is not None else ()
-        pair = first_pair(paths, studio.gallery.shown)
+        pair = first_pair(paths, studio.gallery.looking_at)
         if pair is None:
             studio.view.say("There are no two images yet to be compared; make another one.")
         elif self._screen is None:
@@ -46,6 +46,10 @@ class Comparing:
         """Ask how the runs of two images (absolute paths) differ; only the newest question is answered."""
         self._request = self._app.inspecting.views.new_request()
         self._app.send(m.CompareTraces(request=self._request, first=str(older), second=str(newer)))
+
+    def forget(self) -> None:
+        """No answer is waited for any more."""
+        self._request = None
 
     def handle(self, event: m.AnyEvent) -> None:
         """Take up what concerns the two images."""
@@ -62,7 +66,7 @@ class Comparing:
         """The engine is gone: what was asked is not answered any more."""
         if self._request is not None and self._screen is not None:
             self._screen.no_divergence(message)
-        self._request = None
+        self.forget()
 
 
 def _import_screen() -> None:

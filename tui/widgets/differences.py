@@ -1,4 +1,4 @@
-"""What differs between two images, in words: the prompts, the parameters, the pixels."""
+"""What differs between two images, in words: the prompts and the parameters; how many pixels, in the border."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tui.comparison import Comparison, pixels_phrase
 
 _GAP: Final = 2
 _ARROW: Final = " → "
-_CONTEXT: Final = 3
-"""Kept words that stay on either side of a change where the text is folded."""
+_CONTEXTS: Final = (None, 3, 1)
+"""Kept words that stay on either side of a change; None leaves all. The first that makes the text fit is taken."""
 _SIGNS: Final = {"kept": "", "removed": "−", "added": "+"}
 _STYLES: Final = {"kept": "$dim", "removed": "$alert", "added": "$accent"}
 _SAME: Final = "the same"
@@ -45,8 +45,7 @@ class Differences(VerticalScroll, can_focus=False, inherit_bindings=False):
     def show(self, comparison: Comparison | None) -> None:
         """Say how these two differ; nothing where there are no two."""
         self.query_one(DifferenceText).show(comparison)
-        pixels = comparison.pixels if comparison is not None else None
-        self.border_subtitle = pixels_phrase(pixels) if pixels is not None else ""
+        self.border_subtitle = pixels_phrase(comparison.pixels) if comparison is not None else ""
         self.scroll_home(animate=False)
 
 
@@ -59,6 +58,7 @@ class DifferenceText(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._comparison: Comparison | None = None
+        self._wrapped: tuple[tuple[int, int], list[Content]] | None = None
 
     @property
     def text(self) -> str:
@@ -67,7 +67,7 @@ class DifferenceText(Widget):
 
     def show(self, comparison: Comparison | None) -> None:
         """Say how these two differ; nothing where there are no two."""
-        self._comparison = comparison
+        self._comparison, self._wrapped = comparison, None
         self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -79,21 +79,24 @@ class DifferenceText(Widget):
             return []
         width = max(20, width)
         room = self.parent.size.height if isinstance(self.parent, Widget) else 0
+        if self._wrapped is not None and self._wrapped[0] == (width, room):
+            return self._wrapped[1]
         lines: list[Content] = []
-        for folded in (False, True):
-            parts = difference_text(self._comparison, width, folded=folded)
+        for context in _CONTEXTS:
+            parts = difference_text(self._comparison, width, context)
             lines = [line for part in parts for line in part.wrap(width)]
             if len(lines) <= room:
                 break
+        self._wrapped = (width, room), lines
         return lines
 
     def render(self) -> Content:
-        """The words, the parameters, and a sentence on the pixels."""
+        """The words, then the parameters."""
         return Content("\n").join(self._lines(self.size.width))
 
 
-def difference_text(found: Comparison, width: int, *, folded: bool = False) -> list[Content]:
-    """Paragraphs for a pane of `width` cells; `folded` leaves out kept words that stand by no change."""
+def difference_text(found: Comparison, width: int, context: int | None = None) -> list[Content]:
+    """Paragraphs for a pane of `width` cells; of the kept words, with a `context` only so many beside each change."""
     parts: list[Content] = []
     if found.silent:
         names = " and ".join(found.silent)
@@ -101,12 +104,12 @@ def difference_text(found: Comparison, width: int, *, folded: bool = False) -> l
         parts.append(Content.styled(f"{names} {says} made.", "$normal"))
     else:
         prompts = {"prompt": found.prompt, "negative": found.negative_prompt}
-        parts += [_prompt(title, runs, folded=folded) for title, runs in prompts.items() if runs]
+        parts += [_prompt(title, runs, context) for title, runs in prompts.items() if runs]
         parts += _table(found.parameters, width)
-    return [*parts, Content.styled(found.unlike, "$normal")] if found.unlike else parts
+    return parts
 
 
-def _prompt(title: str, runs: Sequence[WordRun], *, folded: bool) -> Content:
+def _prompt(title: str, runs: Sequence[WordRun], context: int | None) -> Content:
     """The words, each that came or went with its sign."""
     label = Content.styled(f"{title}  ", "$normal")
     if all(run.kind == "kept" for run in runs):
@@ -116,8 +119,8 @@ def _prompt(title: str, runs: Sequence[WordRun], *, folded: bool) -> Content:
         before = runs[place - 1] if place else None
         text = sanitise(run.text, newlines=False)
         words = [f"{_SIGNS[run.kind]}{word}" for word in text.split()]
-        if folded and run.kind == "kept":
-            words = _folded(words, first=before is None, last=place == len(runs) - 1)
+        if context is not None and run.kind == "kept":
+            words = _folded(words, 0 if before is None else context, 0 if place == len(runs) - 1 else context)
         # a removed and an added word never touch, whatever stood between the words
         apart = text[:1].isspace() or (before is not None and "kept" not in (before.kind, run.kind))
         lead = " " if before is not None and apart else ""
@@ -125,9 +128,8 @@ def _prompt(title: str, runs: Sequence[WordRun], *, folded: bool) -> Content:
     return Content("").join(parts)
 
 
-def _folded(words: list[str], *, first: bool, last: bool) -> list[str]:
-    """Kept words without those that stand by no change."""
-    after, ahead = 0 if first else _CONTEXT, 0 if last else _CONTEXT
+def _folded(words: list[str], after: int, ahead: int) -> list[str]:
+    """Kept words: those `after` the last change and `ahead` of the next, and a mark for the rest."""
     if len(words) <= after + ahead + 1:
         return words
     return [*words[:after], "…", *words[len(words) - ahead :]]

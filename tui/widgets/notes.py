@@ -17,12 +17,14 @@ def unbroken(text: str) -> str:
 
 
 class Notes(Widget):
-    """As many lines as the sentences need; each begins one of its own."""
+    """As many lines as the sentences need; each begins one of its own. With `hyphens` a line may end after one, as
+    file names need it in a narrow place."""
 
     ALLOW_SELECT = False
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, hyphens: bool = False, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._hyphens = hyphens
         self._sentences: tuple[str, ...] = ()
 
     @property
@@ -45,7 +47,7 @@ class Notes(Widget):
         return [
             line
             for sentence in self._sentences
-            for line in textwrap.wrap(sentence, max(10, width), break_on_hyphens=False)
+            for line in textwrap.wrap(sentence, max(10, width), break_on_hyphens=self._hyphens)
         ]
 
     def render(self) -> Content:
