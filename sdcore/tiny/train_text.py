@@ -8,7 +8,7 @@ first step on; from random ones it learns the places and colours only, in the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
@@ -18,7 +18,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from sdcore.tiny.architecture import MAX_TOKENS, TEXT_WIDTH, new_text_encoder
 from sdcore.tiny.dataset import Pictures, saved_tokenizer, training_caption, training_scene
-from sdcore.tiny.tokenizer import tokenize
+from sdcore.tiny.tokenizer import END_OF_WORD, tokenize
 from sdcore.tiny.training import (
     Budget,
     Ema,
@@ -35,8 +35,10 @@ WEIGHT_DECAY = 1e-2
 EMA_DECAY = 0.998
 BATCH = 64
 PAIRS_SHARE = 0.7
+SIDE_WEIGHT = 2.0
 CHECKPOINT = "text.pt"
 NOTHING = "nothing"
+Sheet = tuple[torch.Tensor, ...]
 MIDDLE, LEFT, RIGHT = "middle", "left", "right"
 
 
@@ -74,11 +76,18 @@ class Reader(nn.Module):
         self.counts = [len(answers) for answers, _ in QUESTIONS.values()]
         self.answers = nn.Linear(TEXT_WIDTH, sum(self.counts))
 
-    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Logits for each question from the embedding at one position of each row of token ids (batch, 77)."""
-        embeddings = self.text_encoder(tokens).last_hidden_state
-        read = embeddings[torch.arange(len(tokens), device=tokens.device), positions]
-        return torch.split(self.answers(read), self.counts, dim=1)
+    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> tuple[Sheet, Sheet]:
+        """Logits for each question from token ids (batch, 77): what is told at one position of each row, and what
+        the layer before the last tells at every position."""
+        read = self.text_encoder(tokens, output_hidden_states=True)
+        rows = torch.arange(len(tokens), device=tokens.device)
+        # The model's own last normalisation: what an earlier layer knows stays in its stream up to there.
+        norm = next(
+            part for name, part in self.text_encoder.named_modules() if name.endswith("final_layer_norm")
+        )
+        told = self.answers(read.last_hidden_state[rows, positions])
+        on_the_way = self.answers(norm(read.hidden_states[-2]))
+        return torch.split(told, self.counts, dim=-1), torch.split(on_the_way, self.counts, dim=-1)
 
 
 def fresh_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -96,15 +105,15 @@ def train_text(pictures: Pictures, work: Path, budget: Budget, seed: int, device
     if checkpoint.exists():
         training.load(checkpoint)
     reporter = Reporter("text", training, budget)
+    side_words = {side: tokenizer.convert_tokens_to_ids(f"{side}{END_OF_WORD}") for side in (LEFT, RIGHT)}
     for step, _ in training.run(budget, PEAK_RATE, checkpoint, "text"):
         rng = Random(f"text/{seed}/{step}")
         scenes = [reading_scene(seed, rng) for _ in range(BATCH)]
         captions = [training_caption(scene, rng) for scene in scenes]
         tokens = tokenize(tokenizer, captions)
         positions = positions_after_text(tokens, tokenizer.eos_token_id, step_generator(seed + 3, step))
-        reporter.add(
-            **train_step(training, tokens.to(device), positions.to(device), right_answers(scenes).to(device))
-        )
+        answers = right_answers(scenes).to(device)
+        reporter.add(**train_step(training, tokens.to(device), positions.to(device), answers, side_words))
 
 
 def reading_scene(seed: int, rng: Random) -> Scene:
@@ -135,18 +144,43 @@ def positions_after_text(tokens: torch.Tensor, eos: int, generator: torch.Genera
 
 
 def train_step(
-    training: Training, tokens: torch.Tensor, positions: torch.Tensor, answers: torch.Tensor
+    training: Training,
+    tokens: torch.Tensor,
+    positions: torch.Tensor,
+    answers: torch.Tensor,
+    side_words: Mapping[str, int],
 ) -> dict[str, float]:
-    """One step of the optimiser. Returns the mean cross-entropy in nats a question, and the share of right answers."""
-    logits = training.module(tokens, positions)
+    """One step of the optimiser. Returns the mean cross-entropy in nats a question, the share of right answers, and
+    the cross-entropy of what stands at a side at the word that names it (`side_words`: their token ids)."""
+    logits, on_the_way = training.module(tokens, positions)
     losses = [nn.functional.cross_entropy(one, answers[:, k]) for k, one in enumerate(logits)]
     right = [(one.argmax(1) == answers[:, k]).float().mean().item() for k, one in enumerate(logits)]
     loss = torch.stack(losses).mean()
+    beside = side_loss(on_the_way, tokens, answers, side_words)
     training.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    (loss + SIDE_WEIGHT * beside).backward()
     nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
     training.optimizer.step()
-    return {"loss": loss.item(), "right": sum(right) / len(right)}
+    return {"loss": loss.item(), "right": sum(right) / len(right), "sides": beside.item()}
+
+
+def side_loss(
+    on_the_way: Sheet, tokens: torch.Tensor, answers: torch.Tensor, side_words: Mapping[str, int]
+) -> torch.Tensor:
+    """Who stands on the left, asked at the first "left" of a caption, and the same for the right.
+
+    Without it, which of two subjects stands where is a riddle that nothing in the end's loss leads to: telling both
+    for both sides is the best that can be done until everything is understood at once.
+    """
+    questions = list(QUESTIONS)
+    losses = [on_the_way[0].sum() * 0.0]
+    for side, word in side_words.items():
+        rows = (tokens == word).any(1).nonzero().flatten()
+        places = (tokens[rows] == word).int().argmax(1)
+        for question in (f"{side} subject", f"{side} colour") if len(rows) else ():
+            k = questions.index(question)
+            losses.append(nn.functional.cross_entropy(on_the_way[k][rows, places], answers[rows, k]))
+    return torch.stack(losses).sum() / max(1, len(losses) - 1)
 
 
 def reading_text_encoder(work: Path, tokenizer: CLIPTokenizer) -> CLIPTextModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import unicodedata
@@ -218,6 +219,29 @@ def test_a_caption_is_read_from_behind_its_last_word(bundled_tokenizer: CLIPToke
     for first, last, found in ((1, 76, positions[0::3]), (4, 76, positions[1::3]), (76, 76, positions[2::3])):
         assert first <= found.min() <= found.max() <= last
         assert len(set(found.tolist())) > 20 or first == last
+
+
+def test_what_stands_at_a_side_is_asked_at_the_word_for_it(bundled_tokenizer: CLIPTokenizer) -> None:
+    scenes = [
+        Scene("house", "red", "small", "desert", second=Second("fish", "blue", "left")),
+        Scene("cat", "black", "small", "snow"),
+    ]
+    tokens = tokenize(bundled_tokenizer, ["a fish on the left and a house on the right, left", "a cat"])
+    words = {side: bundled_tokenizer.convert_tokens_to_ids(f"{side}</w>") for side in ("left", "right")}
+    answers = train_text.right_answers(scenes)
+    sheet = tuple(torch.zeros(2, 77, len(known)) for known, _ in train_text.QUESTIONS.values())
+    unsure = float(train_text.side_loss(sheet, tokens, answers, words))
+    for k, question in enumerate(train_text.QUESTIONS):
+        side, _, what = question.partition(" ")
+        if side in words and what in ("subject", "colour"):
+            [place] = [(tokens[0] == words[side]).int().argmax().item()]
+            sheet[k][0, place, answers[0, k]] = 30.0  # right at that word, and nowhere else
+    assert unsure == pytest.approx((math.log(19) + math.log(11)) / 2, abs=1e-4)
+    assert float(train_text.side_loss(sheet, tokens, answers, words)) == pytest.approx(0.0, abs=1e-6)
+    swapped = [Scene("fish", "blue", "small", "desert", second=Second("house", "red", "left")), scenes[1]]
+    wrong = train_text.side_loss(sheet, tokens, train_text.right_answers(swapped), words)
+    assert float(wrong) > 20
+    assert float(train_text.side_loss(sheet, tokens[1:], answers[1:], words)) == 0.0
 
 
 @pytest.mark.usefixtures("small_networks")
