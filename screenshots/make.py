@@ -22,12 +22,18 @@ from textual.pilot import Pilot
 
 from sdcore.engine import messages as m
 from sdcore.engine.client import EngineClient
+from sdcore.spec.recipe import FIRST_PROMPT
 from tui.app import SdtuiApp
 from tui.drafts import Draft
 
 HERE: Final = Path(__file__).resolve().parent
 SIZES: Final = ((120, 40), (80, 24), (200, 60))
 MID_RUN_STEP: Final = 14
+TABS: Final = ("text", "schedule", "latents", "steps", "guidance", "attention")
+BOOK_STEP: Final = 8
+HOUSE: Final = 4
+"""How many words below the first one "house" stands in the first prompt."""
+FORKED_PROMPT: Final = FIRST_PROMPT.replace("small japanese house", "large blue star")
 PATIENCE: Final = 180.0
 
 
@@ -78,12 +84,46 @@ async def studio(size: tuple[int, int], outputs: Path) -> None:
             keep(app, "help")
 
 
+async def book(size: tuple[int, int], outputs: Path) -> None:
+    """The inspector on the first prompt's run, tab by tab, and what a fork of it changed, side by side."""
+    app = SdtuiApp(EngineClient, draft=Draft(), outputs=outputs)
+    async with app.run_test(size=size) as pilot:
+        await app.studio.ready.wait()
+        last = watch(app)
+        await wait_until(pilot, lambda: m.ModelLoaded in last)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: m.JobFinished in last)
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: app.screen is not app.studio)
+        for key, tab in enumerate(TABS, start=1):
+            await pilot.press(str(key), "home", *["right"] * BOOK_STEP)
+            if tab == "attention":
+                await pilot.press(*["down"] * HOUSE)
+            await wait_until(pilot, lambda: "sking" not in app.export_screenshot())
+            await pilot.pause(1.0)
+            keep(app, f"inspector-{tab}")
+        await pilot.press("f")
+        await pilot.pause(0.5)
+        keep(app, "fork")
+        await pilot.press(*["backspace"] * len(FIRST_PROMPT))
+        await pilot.press(*FORKED_PROMPT)
+        del last[m.JobFinished]
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: m.JobFinished in last)
+        await pilot.pause(1.0)
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: app.screen is not app.studio)
+        await pilot.pause(2.0)
+        keep(app, "compare")
+
+
 def main() -> None:
     """Make them all, one size after the other on one engine."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["SDTUI_HOME"] = home
         for number, size in enumerate(SIZES):
             asyncio.run(studio(size, Path(home) / f"outputs-{number}"))
+        asyncio.run(book(SIZES[0], Path(home) / "outputs-book"))
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ class FakeCore:
     saved: list[tuple[int, Recipe, BatchPlace | None, int | None]] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
     lineages: list[tuple[Parent | None, tuple[Segment, ...]]] = field(default_factory=list)
+    compared: list[tuple[int, int]] = field(default_factory=list)
     viewed: list[tuple[str, int, bool]] = field(default_factory=list)
     keep_traces: bool = False
     outputs: Path = Path("/outputs")
@@ -170,7 +171,8 @@ class FakeCore:
         picture = Picture(width=1, height=1, rgb=b"abc")
         return SheetView(picture=picture, steps=(command.step,), columns=1)
 
-    def _compare(self, first: FakeTrace, second: FakeTrace) -> CompareView:
+    def _compare(self, first: FakeTrace, second: FakeTrace, images: tuple[int, int]) -> CompareView:
+        self.compared.append(images)
         count = len(first.seconds)
         if count != len(second.seconds):
             raise FakeModelError("These cannot be compared.")

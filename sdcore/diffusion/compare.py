@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sdcore.diffusion.scaling import network_input
 from sdcore.diffusion.trace import Trace
 from sdcore.spec.compare import parameter_differences, word_runs
 from sdcore.spec.views import CompareView, ParameterDifference
 
+Images = tuple[int, int]
+"""Which image of the first run's batch and which of the second's, 0-based."""
 
-def compare(first: Trace, second: Trace, image: int = 0) -> CompareView:
-    """The words, parameters and latents that differ between two runs, the latents for image `image` of both."""
-    one, other = first.recipe, second.recipe
+
+def compare(first: Trace, second: Trace, images: Images = (0, 0)) -> CompareView:
+    """The words, parameters and latents that differ between one image of a run and one of another."""
+    one, other = (
+        msgspec.structs.replace(trace.recipe, seed=trace.recipe.seed + image)
+        for trace, image in zip((first, second), images, strict=True)
+    )
     parameters = parameter_differences(one, other)
     if first.model_hash != second.model_hash:
         weights = ParameterDifference(name="model_hash", first=first.model_hash, second=second.model_hash)
         parameters = (*parameters, weights)
-    apart = why_apart(first, second, image)
+    apart = why_apart(first, second, images)
     return CompareView(
         prompt=word_runs(one.prompt, other.prompt),
         negative_prompt=word_runs(one.negative_prompt, other.negative_prompt),
         parameters=parameters,
-        divergence=() if apart else divergence(first, second, image),
+        divergence=() if apart else divergence(first, second, images),
         apart=apart,
     )
 
 
-def divergence(first: Trace, second: Trace, image: int = 0) -> tuple[float, ...]:
+def divergence(first: Trace, second: Trace, images: Images = (0, 0)) -> tuple[float, ...]:
     """How far the latents of two runs are apart before each forward pass that both have recorded, and after the last
     one: the RMS of (second - first) over the RMS of the first's. Runs for which `why_apart` is empty.
 
     Taken on the network's scale, so that samplers whose latents grow with the noise can be laid beside others.
     """
     places = min(len(first), len(second)) + 1
-    return tuple(_distance(first, second, place, image) for place in range(places))
+    return tuple(_distance(first, second, place, images) for place in range(places))
 
 
-def why_apart(first: Trace, second: Trace, image: int = 0) -> str:
+def why_apart(first: Trace, second: Trace, images: Images = (0, 0)) -> str:
     """One sentence on why two runs cannot be laid side by side step by step; empty if they can."""
     one, other = first.segments[0].recipe, second.segments[0].recipe
     pairs = {
-        "seeds": (one.seed, other.seed),
+        "seeds": (one.seed + images[0], other.seed + images[1]),
         "sizes": ((one.width, one.height), (other.width, other.height)),
         "steps": (one.steps, other.steps),
         "forward passes a step": (first.evals_per_step, second.evals_per_step),
@@ -51,11 +59,13 @@ def why_apart(first: Trace, second: Trace, image: int = 0) -> str:
         )
     if not len(first) or not len(second):
         return "One of the runs has no recorded step yet."
-    if image >= min(one.batch_size, other.batch_size):
-        return f"One of the runs has no image {image}."
+    for image, count in zip(images, (one.batch_size, other.batch_size), strict=True):
+        if image >= count:
+            return f"One of the runs has no image {image}."
     return ""
 
 
-def _distance(first: Trace, second: Trace, place: int, image: int) -> float:
-    here, there = (network_input(trace, place)[image].double() for trace in (first, second))
+def _distance(first: Trace, second: Trace, place: int, images: Images) -> float:
+    pairs = zip((first, second), images, strict=True)
+    here, there = (network_input(trace, place)[image].double() for trace, image in pairs)
     return float((there - here).square().mean().sqrt() / here.square().mean().sqrt())

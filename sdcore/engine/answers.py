@@ -69,7 +69,8 @@ def compare(backend: Backend, traces: Traces, command: CompareTraces) -> Compare
         (_, first), (_, second) = (
             traces.find(source, backend.load_trace) for source in (command.first, command.second)
         )
-        return Compared(request=command.request, view=backend.compare(first.trace, second.trace))
+        places = (first.place_of(command.first), second.place_of(command.second))
+        return Compared(request=command.request, view=backend.compare(first.trace, second.trace, places))
     except Exception as error:
         return TraceFailed(request=command.request, message=_sentence(backend, error))
 

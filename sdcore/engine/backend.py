@@ -127,7 +127,7 @@ class Backend:
     fork: Callable[[Model, Trace, int, Recipe], tuple[Trace, Iterator[Step]]]
     load_trace: Callable[[Path], Trace]
     view: Callable[[Trace, Model | None, GetView], AnyView]
-    compare: Callable[[Trace, Trace], CompareView]
+    compare: Callable[[Trace, Trace, tuple[int, int]], CompareView]
     plan: Callable[[Recipe, Model | None], Plan]
     save: Save
     release: Callable[[], None]

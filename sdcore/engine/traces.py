@@ -27,6 +27,10 @@ class Kept:
     images: list[str] = field(default_factory=list)
     running: bool = False
 
+    def place_of(self, source: str) -> int:
+        """Which image of the run's batch `source` is; the first where it names the run as a whole."""
+        return self.images.index(source) if source in self.images else 0
+
 
 class Traces:
     """Runs by the job that made them. Any thread may ask; of the runs that have ended, those looked at longest ago

@@ -18,7 +18,7 @@ from sdcore.diffusion.trace import Trace
 from sdcore.opening import open_model
 from sdcore.spec.compare import parameter_differences, pixel_difference, word_runs
 from sdcore.spec.recipe import Recipe
-from sdcore.spec.views import AnyView, ParameterDifference
+from sdcore.spec.views import CompareView, ParameterDifference
 
 RECIPE = Recipe(
     prompt="ab fog", width=72, height=96, steps=4, seed=5, guidance_scale=3.0, batch_size=2, sampler="Euler a"
@@ -106,7 +106,7 @@ def test_equal_recipes_have_no_difference() -> None:
 @pytest.mark.parametrize("image", [0, 1])
 def test_divergence_in_numbers(model: Model, trace: Trace, image: int) -> None:
     other = Trace.record(model, changed(prompt="sea"))
-    found = divergence(trace, other, image)
+    found = divergence(trace, other, (image, image))
     assert len(found) == 5
     for place, value in enumerate(found):
         here, there = (
@@ -153,7 +153,7 @@ def test_runs_that_cannot_be_laid_side_by_side_say_why(
     model: Model, trace: Trace, changes: dict[str, Any], reason: str
 ) -> None:
     other = Trace.record(model, changed(**changes))
-    view = compare(trace, other, image=1)
+    view = compare(trace, other, images=(1, 1))
     assert reason in view.apart
     assert view.divergence == ()
     assert [difference.name for difference in view.parameters] == [
@@ -177,7 +177,7 @@ def test_a_comparison_survives_the_wire_and_names_other_weights(model: Model, tr
     other = Trace.record(model, changed(prompt="ab sea", negative_prompt="fog", guidance_scale=5.0))
     other.model_hash = "0123456789"
     view = compare(trace, other)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(view), type=AnyView) == view
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(view), type=CompareView) == view
     assert [(run.kind, run.text) for run in view.prompt] == [
         ("kept", "ab"),
         ("removed", " fog"),

@@ -141,6 +141,17 @@ def test_a_fork_that_cannot_be_fails_with_a_sentence(client: LocalClient) -> Non
     assert "No trace of x.png is kept" in failed.message
 
 
+def test_images_of_batches_are_compared_each_with_its_own_latents(
+    client: LocalClient, core: FakeCore
+) -> None:
+    finished = made(client, msgspec.structs.replace(FOUR, batch_size=3))
+    assert isinstance(finished, JobFinished)
+    made(client, job="b")
+    third = finished.images[2].path
+    assert isinstance(answer(client, CompareTraces(request=1, first=third, second="b")), Compared)
+    assert core.compared == [(2, 0)]
+
+
 def test_two_runs_are_compared(client: LocalClient) -> None:
     made(client)
     made(client, job="b")
