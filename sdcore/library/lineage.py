@@ -46,6 +46,15 @@ def family(image: Path) -> list[Relative]:
     return found if len(found) > 1 or found[0].step is not None else []
 
 
+def tree_line(one: Relative, image: Path) -> str:
+    """A member of the family of `image` as a line of its tree."""
+    indent = "   " * (one.generation - 1) + "└─ " if one.generation else ""
+    left = "" if one.step is None else f" after step {one.step}"
+    changed = f": {', '.join(one.changed)}".replace("_", " ") if one.changed else ""
+    mark = " ◂ this image" if one.path == image else "" if one.there else " (its file is gone)"
+    return f"{indent}{one.path.name}{left}{changed}{mark}"
+
+
 def read_lineage(image: Path) -> tuple[Parent | None, tuple[str, ...]]:
     """The parent that an image names, and the fields of the recipe that changed where it left it.
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sdcore.library.lineage import family
+from sdcore.library.lineage import family, tree_line
 from sdcore.library.metadata import ImageFacts, MetadataError, read_image
 from tui.commands.console import CommandError, say, say_columns, say_json
 
@@ -44,11 +44,7 @@ def _say_lineage(image: Path) -> None:
     if found:
         say("\nforked")
     for one in found:
-        indent = "   " * (one.generation - 1) + "└─ " if one.generation else ""
-        left = "" if one.step is None else f" after step {one.step}"
-        changed = f": {', '.join(one.changed)}".replace("_", " ") if one.changed else ""
-        mark = " ◂ this image" if one.path == image else "" if one.there else " (its file is gone)"
-        say(f"{indent}{one.path.name}{left}{changed}{mark}")
+        say(tree_line(one, image))
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,9 +12,12 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from sdcore.engine import messages as m
+from sdcore.library.lineage import family, tree_line
+from sdcore.library.metadata import MetadataError
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import TraceInfo
 from tui.actions import bindings, footer
+from tui.screens.chooser import Choice, Chooser
 from tui.screens.inspector_attention import AttentionTab
 from tui.screens.inspector_fork import ForkForm
 from tui.screens.inspector_guidance import GuidanceTab
@@ -316,12 +320,40 @@ class Inspector(Screen[None], inherit_bindings=False):
                 f"Step {step} is the last one; go back to a step that has others after it.", tone="alert"
             )
         else:
-            form = ForkForm(info.recipe, f"fork after step {step} of {len(info.timesteps)}")
+            # the settings that this step was made with: not those of a later fork
+            recipe = [segment.recipe for segment in info.segments if segment.start <= step][-1]
+            form = ForkForm(recipe, f"fork after step {step} of {len(info.timesteps)}")
             self.app.push_screen(form, self._forked)
 
     def _forked(self, recipe: Recipe | None) -> None:
         if recipe is not None:
             self._door.fork(self.place.info, self.place.step, recipe)
+
+    def action_family(self) -> None:
+        """Show the forks that led to this run's image and that left it."""
+        if self.place.info.images:
+            self.run_worker(self._choose_relative(), group="family", exclusive=True)
+        else:
+            self.say("This run has no image yet, and the images tell who was forked from whom.")
+
+    async def _choose_relative(self) -> None:
+        images = self.place.info.images
+        image = Path(images[min(self.place.image, len(images) - 1)])
+        try:
+            found = await asyncio.to_thread(family, image)
+        except (MetadataError, OSError) as fault:
+            self.say(str(fault), tone="alert")
+            return
+        if not found:
+            self.say("This image was forked from no other, and no other from it.")
+            return
+        choices = [Choice(str(one.path), tree_line(one, image)) for one in found]
+        self.app.push_screen(Chooser("lineage", choices, present=str(image)), self._look_into)
+
+    def _look_into(self, image: str | None) -> None:
+        if image is not None and image not in self.place.info.images:
+            self._door.leave()
+            self._door.open(image)
 
     def action_back(self) -> None:
         """Back to the studio."""
