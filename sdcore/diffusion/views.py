@@ -246,7 +246,6 @@ class ViewRequest:
     """What is asked of which trace, as in `messages.GetView`; those in MODEL_VIEWS need the `model`."""
 
     trace: Trace
-    factors: PreviewFactors
     model: Model | None = None
     step: int = 0
     image: int = 0
@@ -281,11 +280,11 @@ VIEWS: Final[Mapping[ViewKind, Callable[[ViewRequest], AnyView]]] = {
     "noise": lambda ask: latents_view(ask.trace, ask.step, ask.image, "noise"),
     "scaled noise": lambda ask: latents_view(ask.trace, ask.step, ask.image, "scaled noise"),
     "latents": lambda ask: latents_view(ask.trace, ask.step, ask.image, "latents"),
-    "step": lambda ask: step_view(ask.trace, ask.step, ask.image, ask.factors),
+    "step": lambda ask: step_view(ask.trace, ask.step, ask.image, ask.trace.preview_factors),
     "decoded step": lambda ask: step_view(ask.trace, ask.step, ask.image, ask.same_model()),
     "guidance": lambda ask: guidance_view(ask.trace, ask.step, ask.image),
     "attention": _attention,
-    "sheet": lambda ask: sheet_view(ask.trace, ask.every, ask.image, ask.factors),
+    "sheet": lambda ask: sheet_view(ask.trace, ask.every, ask.image, ask.trace.preview_factors),
 }
 
 

@@ -69,7 +69,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
 
     def view(trace: Any, opened: Any, command: GetView) -> AnyView:
         asked = ViewRequest(
-            trace, trace.preview_factors, opened, command.step, command.image, command.position,
+            trace, opened, command.step, command.image, command.position,
             command.whole_run, command.every,
         )  # fmt: skip
         return make_view(command.what, asked)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,7 +22,6 @@ from sdcore.diffusion.attention import (
 from sdcore.diffusion.fork import fork
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.trace import Trace
-from sdcore.opening import open_model
 from sdcore.spec.lineage import Segment
 from sdcore.spec.recipe import Recipe
 
@@ -37,11 +35,6 @@ RECIPE = Recipe(
     batch_size=2,
     sampler="Euler a",
 )
-
-
-@pytest.fixture(scope="module")
-def model(sd1_folder: Path) -> Model:
-    return open_model(sd1_folder, device="cpu")
 
 
 @pytest.fixture(scope="module")

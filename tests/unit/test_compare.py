@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +14,6 @@ from sdcore.diffusion.compare import compare, divergence, why_apart
 from sdcore.diffusion.fork import fork
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.trace import Trace
-from sdcore.opening import open_model
 from sdcore.spec.compare import parameter_differences, pixel_difference, word_runs
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import CompareView, ParameterDifference
@@ -23,11 +21,6 @@ from sdcore.spec.views import CompareView, ParameterDifference
 RECIPE = Recipe(
     prompt="ab fog", width=72, height=96, steps=4, seed=5, guidance_scale=3.0, batch_size=2, sampler="Euler a"
 )
-
-
-@pytest.fixture(scope="module")
-def model(sd1_folder: Path) -> Model:
-    return open_model(sd1_folder, device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -55,11 +55,6 @@ PAIRS = [(sampler.name, schedule) for sampler in choices.SAMPLERS for schedule i
 
 
 @pytest.fixture(scope="module")
-def model(sd1_folder: Path) -> Model:
-    return open_model(sd1_folder, device="cpu")
-
-
-@pytest.fixture(scope="module")
 def pipeline(sd1_folder: Path) -> StableDiffusionPipeline:
     pipe = StableDiffusionPipeline.from_pretrained(sd1_folder, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)

@@ -17,11 +17,6 @@ from sdcore.diffusion.preview import PreviewFactors
 from sdcore.opening import open_model
 
 
-@pytest.fixture(scope="module")
-def model(sd1_folder: Path) -> Model:
-    return open_model(sd1_folder, device="cpu")
-
-
 @pytest.fixture
 def copied(sd1_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sd1_folder, tmp_path / "model"))

@@ -16,17 +16,11 @@ from sdcore.diffusion.model import Model
 from sdcore.diffusion.samplers import make_sampler
 from sdcore.diffusion.trace import Trace
 from sdcore.diffusion.trace_file import TraceError
-from sdcore.opening import open_model
 from sdcore.spec import choices
 from sdcore.spec.recipe import Recipe, RecipeError
 
 TENSORS = ("latents", "noise_pred_text", "noise_pred_uncond", "noise_pred", "denoised", "next_latents")
 NOISY = ("Euler a", "DPM2 a", "DPM++ 2M SDE", "DPM++ SDE", "DDPM", "LCM", "TCD")
-
-
-@pytest.fixture(scope="module")
-def model(sd1_folder: Path) -> Model:
-    return open_model(sd1_folder, device="cpu")
 
 
 def recipe(**changes: object) -> Recipe:

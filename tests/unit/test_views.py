@@ -54,11 +54,6 @@ RECIPE = Recipe(
 
 
 @pytest.fixture(scope="module")
-def model(sd1_folder: Path) -> Model:
-    return open_model(sd1_folder, device="cpu")
-
-
-@pytest.fixture(scope="module")
 def trace(model: Model) -> Trace:
     return Trace.record(model, RECIPE)
 
@@ -362,7 +357,7 @@ def test_a_fork_out_of_guidance_counts_nothing_from_there(model: Model, trace: T
 
 
 def ask(model: Model, trace: Trace, **settings: Any) -> ViewRequest:
-    return ViewRequest(trace, model.preview_factors, model, **settings)
+    return ViewRequest(trace, model, **settings)
 
 
 EXPECTED: dict[ViewKind, type] = {
@@ -383,16 +378,16 @@ def test_every_kind_of_view_is_made_and_survives_the_wire(model: Model, trace: T
 
 def test_cheap_views_need_no_model(model: Model, trace: Trace) -> None:
     for what in set(VIEWS) - MODEL_VIEWS:
-        make_view(what, ViewRequest(trace, model.preview_factors, None, step=3))
+        make_view(what, ViewRequest(trace, None, step=3))
     for what in MODEL_VIEWS:
         with pytest.raises(ViewError, match="load it first"):
-            make_view(what, ViewRequest(trace, model.preview_factors, None))
+            make_view(what, ViewRequest(trace, None))
 
 
 def test_a_view_of_another_network_is_refused(model: Model, trace: Trace) -> None:
     other = replace(model, model_hash="0123456789")
     with pytest.raises(ViewError, match="other weights"):
-        make_view("attention", ViewRequest(trace, model.preview_factors, other))
+        make_view("attention", ViewRequest(trace, other))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from textual.app import App
 
 CURSOR_POSITION_REQUEST: Final = "\x1b[6n"
 
@@ -107,3 +110,11 @@ class Pacer:
             if self._good >= 8:
                 self._level -= 1
                 self._good = 0
+
+
+def ask_behind_frame(app: App[Any]) -> None:
+    """Ask for the cursor's position behind the frame just written; the app hears the answer."""
+    driver = app._driver
+    if driver is not None:
+        driver.write(CURSOR_POSITION_REQUEST)
+        driver.flush()

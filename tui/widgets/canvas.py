@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from tui.term.frames import depth_for, frame_codes, frame_strips
-from tui.term.pacing import CURSOR_POSITION_REQUEST, Pacer, Quality
+from tui.term.pacing import Pacer, Quality, ask_behind_frame
 from tui.term.palette import Depth, warm_up
 from tui.term.pixels import fit, segment_lines
 
@@ -125,7 +125,7 @@ class Canvas(Widget):
         asks = self.pacer.asks and not covered and not self.app.is_headless
         self.pacer.sent(asks)
         if asks:
-            self.call_after_refresh(self._ask_terminal)
+            self.call_after_refresh(ask_behind_frame, self.app)
 
     def _draw_later(self) -> None:
         self._timer = None
@@ -150,13 +150,6 @@ class Canvas(Widget):
         before, after = Segment(" " * left, style), Segment(" " * (self.size.width - columns - left), style)
         self._strips = self._padded(frame_strips(codes, depth, before, after, plain=self.PLAIN))
         self.refresh()
-
-    def _ask_terminal(self) -> None:
-        """Ask for the cursor's position behind the frame just written: see `terminal_answered`."""
-        driver = self.app._driver
-        if driver is not None:
-            driver.write(CURSOR_POSITION_REQUEST)
-            driver.flush()
 
     def terminal_answered(self) -> None:
         """To be called by the app's `on_cursor_position`: the terminal has drawn the last frame."""

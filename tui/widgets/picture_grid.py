@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from sdcore.spec.views import Picture
 from tui.term.frames import depth_for, frame_codes, frame_strips, joined
-from tui.term.pacing import CURSOR_POSITION_REQUEST, Pacer
+from tui.term.pacing import Pacer, ask_behind_frame
 from tui.term.pixels import fit
 
 if TYPE_CHECKING:
@@ -125,17 +125,11 @@ class PictureGrid(Widget):
         asks = self.pacer.asks and self.screen is self.app.screen and not self.app.is_headless
         self.pacer.sent(asks)
         if asks:
-            self.call_after_refresh(self._ask_terminal)
+            self.call_after_refresh(ask_behind_frame, self.app)
 
     def _draw_later(self) -> None:
         self._timer = None
         self._draw_when_possible()
-
-    def _ask_terminal(self) -> None:
-        driver = self.app._driver
-        if driver is not None:
-            driver.write(CURSOR_POSITION_REQUEST)
-            driver.flush()
 
     def terminal_answered(self) -> None:
         """To be called by the app's `on_cursor_position`: the terminal has drawn the last pictures."""
