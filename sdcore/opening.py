@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from sdcore.diffusion.model import Model, ModelError, Progress, open_folder
+from sdcore.diffusion.loading.folder import Progress, open_folder
+from sdcore.diffusion.model import Model, ModelError
 from sdcore.library.checkpoints import BUNDLED, UnknownModelError, resolve
 
 

@@ -96,9 +96,9 @@ def attention_maps(model: Model, trace: Trace, step: int) -> Tensor:
     segment, sampler = trace.at(index)
     model_input = network_input(trace, index).to(model.device, model.dtype)
     noted = AttentionSum((model_input.shape[-2], model_input.shape[-1]))
-    denoiser = model.denoiser(segment.recipe.prompt, None)
-    with probed(model.unet, noted):
-        denoiser(model_input, sampler.timestep(index))
+    denoiser = model.denoiser(segment.recipe, guided=False)
+    with probed(model.network, noted):
+        denoiser(model_input, sampler.timestep(index), index)
     return noted.mean()
 
 

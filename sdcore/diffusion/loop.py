@@ -15,10 +15,11 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from sdcore.diffusion.guidance import ClassifierFreeGuidance
-from sdcore.diffusion.model import Denoiser, Model
+from sdcore.diffusion.denoiser import Denoiser
+from sdcore.diffusion.guidance import Guidance, guidance_for
+from sdcore.diffusion.model import Model
 from sdcore.diffusion.noise import generators, initial_noise
-from sdcore.diffusion.samplers import Sampler, SamplerState, make_sampler
+from sdcore.diffusion.samplers import Sampler, SamplerState, sampler_for
 from sdcore.spec.recipe import Recipe, check
 
 
@@ -54,7 +55,7 @@ class Step:
 
 @torch.inference_mode()
 def denoise(
-    denoiser: Denoiser, sampler: Sampler, guidance: ClassifierFreeGuidance, latents: Tensor, start: int = 0
+    denoiser: Denoiser, sampler: Sampler, guidance: Guidance, latents: Tensor, start: int = 0
 ) -> Iterator[Step]:
     """Carry noisy `latents` (B, C, H/8, W/8) from forward `start` to the end; yields after every forward."""
     total = len(sampler.timesteps)
@@ -62,7 +63,7 @@ def denoise(
         began = perf_counter()
         t = sampler.timestep(i)
         model_input = sampler.scale_model_input(latents, i)
-        noise_pred_uncond, noise_pred_text = denoiser(model_input, t)
+        noise_pred_uncond, noise_pred_text = denoiser(model_input, t, i)
         noise_pred = guidance(noise_pred_uncond, noise_pred_text)
         denoised = sampler.denoised(noise_pred, i, latents)
         next_latents = sampler.step(noise_pred, i, latents)
@@ -78,9 +79,9 @@ def sample(model: Model, recipe: Recipe, resume: Snapshot | None = None) -> Iter
     """Run a recipe, from its seed's noise or from a snapshot of a run of the same size, batch, sampler, schedule and
     steps; the prompts and the guidance may differ: that is a fork. Raises `RecipeError` before the first step."""
     recipe = check(recipe)
-    guidance = ClassifierFreeGuidance(recipe.guidance_scale)
-    denoiser = model.denoiser(recipe.prompt, recipe.negative_prompt if guidance.needs_uncond else None)
-    sampler = make_sampler(recipe.sampler, recipe.schedule, recipe.steps, recipe.sigmas, model.training_noise)
+    guidance = guidance_for(recipe, model.family)
+    denoiser = model.denoiser(recipe)
+    sampler = sampler_for(recipe, model.training_noise)
     seeds = [recipe.seed + j for j in range(recipe.batch_size)]
     drawn_from = generators(seeds)
     noise = initial_noise(drawn_from, model.latent_shape(recipe.width, recipe.height))

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sdcore.diffusion.noise import BrownianNoise
 from sdcore.spec import choices
+from sdcore.spec.recipe import Recipe
 
 SD1_NOISE: Final[Mapping[str, Any]] = {
     "num_train_timesteps": 1000,
@@ -145,6 +146,11 @@ def make_sampler(
     if choice is None or followed is None or followed.name not in choice.schedules:
         raise ValueError(f"{name} cannot follow the {schedule} schedule.")
     return DiffusersSampler(choice, followed.name, steps, sigmas, noise)
+
+
+def sampler_for(recipe: Recipe, noise: Mapping[str, Any] = SD1_NOISE) -> Sampler:
+    """The sampler of a recipe that was checked; raises as `make_sampler` does."""
+    return make_sampler(recipe.sampler, recipe.schedule, recipe.steps, recipe.sigmas, noise)
 
 
 class DiffusersSampler:

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from sdcore.diffusion import trace_file
-from sdcore.diffusion.guidance import ClassifierFreeGuidance
+from sdcore.diffusion.guidance import guidance_for
 from sdcore.diffusion.loop import Snapshot, Step, sample
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.noise import generators, initial_noise
 from sdcore.diffusion.preview import PreviewFactors
-from sdcore.diffusion.samplers import NOISE_KEYS, Sampler, make_sampler
+from sdcore.diffusion.samplers import NOISE_KEYS, Sampler, sampler_for
 from sdcore.diffusion.trace_file import TraceError, TraceHeader
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe, check
@@ -176,7 +176,7 @@ class Trace(Sequence[Step]):
         if not 0 <= i < len(self):
             raise IndexError(f"this trace has {len(self)} forward passes, and none numbered {index}")
         segment, sampler = self.at(i)
-        guidance = ClassifierFreeGuidance(segment.recipe.guidance_scale)
+        guidance = guidance_for(segment.recipe, self.family)
         return Step(
             i, self.total, sampler.timesteps[i], sampler.sigmas[i], self.latents[i], self.uncond[i], self.text[i],
             guidance(self.uncond[i], self.text[i]), self.estimates[i], self.latents[i + 1], self.seconds[i],
@@ -240,7 +240,7 @@ class Trace(Sequence[Step]):
                 fresh.restore(sampler.snapshot(), new_noise=True)
                 sampler = fresh
             before = recipe
-            guidance = ClassifierFreeGuidance(recipe.guidance_scale)
+            guidance = guidance_for(recipe, self.family)
             for i in range(segment.start, end):
                 uncond = self.uncond[i]
                 predicted = guidance(None if uncond is None else uncond.to(device), self.text[i].to(device))
@@ -280,7 +280,7 @@ class Trace(Sequence[Step]):
 
     def sampler_for(self, recipe: Recipe) -> Sampler:
         """A fresh sampler for a recipe under this run's training noise."""
-        return make_sampler(recipe.sampler, recipe.schedule, recipe.steps, recipe.sigmas, self.training_noise)
+        return sampler_for(recipe, self.training_noise)
 
     def _started(self, recipe: Recipe, latents: Tensor) -> Sampler:
         """A sampler whose generators stand where those of a run stand after its initial noise."""

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from sdcore.diffusion.attention import AttentionError, attention_view
-from sdcore.diffusion.guidance import ClassifierFreeGuidance
+from sdcore.diffusion.guidance import guidance_for
 from sdcore.diffusion.images import image_grid
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.pictures import grey, image_picture
@@ -64,7 +64,7 @@ def text_view(model: Model, recipe: Recipe) -> TextView:
     The unconditional embeddings are those of the negative prompt, or without guidance of the empty prompt.
     """
     encoder = model.text_encoder
-    guided = ClassifierFreeGuidance(recipe.guidance_scale).needs_uncond
+    guided = guidance_for(recipe, model.family).needs_uncond
     text = encoder.encode(recipe.prompt)
     uncond = encoder.encode(recipe.negative_prompt if guided else "")
     bound = torch.cat([uncond, text]) if guided else text

@@ -50,9 +50,10 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
     import torch
 
     from sdcore import opening
-    from sdcore.diffusion import model, samplers
+    from sdcore.diffusion import devices, samplers
     from sdcore.diffusion.compare import compare
     from sdcore.diffusion.fork import ForkError, start_fork
+    from sdcore.diffusion.model import ModelError
     from sdcore.diffusion.trace import Trace, start
     from sdcore.diffusion.trace_file import TraceError
     from sdcore.diffusion.vae import NotFiniteError
@@ -60,7 +61,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
     from sdcore.library import config
     from sdcore.library.outputs import OutputError, save_image
 
-    target = model.choose_device(device)
+    target = devices.choose_device(device)
     if polite and target.type == "cpu":
         _step_back()
 
@@ -78,9 +79,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         recipe = check(recipe)
         noise = samplers.SD1_NOISE if opened is None else opened.training_noise
         try:
-            sampler = samplers.make_sampler(
-                recipe.sampler, recipe.schedule, recipe.steps, recipe.sigmas, noise
-            )
+            sampler = samplers.sampler_for(recipe, noise)
         except ValueError as error:
             raise RecipeError([Problem("schedule", str(error))]) from error
         return Plan(
@@ -96,7 +95,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
     return Backend(
         device=str(target),
         device_name=_name_of(target),
-        dtype=str(model.default_dtype(target)).removeprefix("torch."),
+        dtype=str(devices.default_dtype(target)).removeprefix("torch."),
         open_model=open_model,
         run=cast(Any, start),
         fork=cast(Any, start_fork),
@@ -107,7 +106,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         save=save_image,
         release=release,
         keeps_traces=lambda: config.load()[0].keep_traces,
-        sentences=(model.ModelError, OutputError, NotFiniteError, ForkError, TraceError, ViewError),
+        sentences=(ModelError, OutputError, NotFiniteError, ForkError, TraceError, ViewError),
     )
 
 

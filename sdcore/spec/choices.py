@@ -1,4 +1,4 @@
-"""The samplers and noise schedules that a recipe may name: data for choosers, checks and metadata.
+"""What a recipe may name: samplers, noise schedules and the like; data for choosers, checks and metadata.
 
 What each name means to diffusers is in `sdcore.diffusion.samplers`; a test holds the two tables together.
 """
@@ -30,6 +30,39 @@ class SamplerChoice(msgspec.Struct, frozen=True):
     stochastic: bool = False
     aliases: tuple[str, ...] = ()
 
+
+class NamedChoice(msgspec.Struct, frozen=True):
+    """One of a few ways to do a thing, as a person meets it."""
+
+    name: str
+    summary: str
+
+
+EMPHASIS_MEAN = "original"
+EMPHASES: tuple[NamedChoice, ...] = (
+    NamedChoice(EMPHASIS_MEAN, "embeddings times their weight, then scaled to keep the mean, as A1111 does"),
+    NamedChoice("no norm", "embeddings times their weight, and no more"),
+    NamedChoice(
+        "ComfyUI", "from the empty prompt's embeddings towards the word's, as far as its weight says"
+    ),
+    NamedChoice("ignore", "weights are read and left out: every word counts the same"),
+)
+"""How the weights of words act on their embeddings, the default first."""
+
+RNG_CPU = "cpu"
+RNG_PHILOX = "gpu"
+RNGS: tuple[NamedChoice, ...] = (
+    NamedChoice(RNG_CPU, "torch's generator on the CPU: a seed means the same image on every machine"),
+    NamedChoice(RNG_PHILOX, "Philox, as a CUDA GPU draws: for seeds brought from A1111, computed on the CPU"),
+)
+"""Where noise comes from, the default first."""
+
+UPSCALE_LATENT = "latent"
+UPSCALERS: tuple[NamedChoice, ...] = (
+    NamedChoice(UPSCALE_LATENT, "latents enlarged bilinearly: cheap, wants a strength above 0.5"),
+    NamedChoice("Lanczos", "pixels enlarged by a windowed sinc and encoded again: keeps the picture"),
+)
+"""How a first pass is enlarged for the second, the default first."""
 
 AUTOMATIC = "automatic"
 KARRAS = "Karras"

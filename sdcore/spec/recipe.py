@@ -16,6 +16,9 @@ MAX_SIZE: Final = 8192
 MAX_BATCH: Final = 64
 MAX_PROMPT: Final = 20_000
 SIZE_MULTIPLE: Final = 8
+MAX_CLIP_SKIP: Final = 12
+MAX_MASK_BLUR: Final = 256
+MAX_HIRES_SCALE: Final = 8.0
 FIRST_PROMPT: Final = (
     "Highly detailed small japanese house, radiant light, detailed and intricate environment"
 )
@@ -30,6 +33,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     `guidance_scale` of 1 or less means no classifier-free guidance. Image j of a batch starts from noise
     seeded with `seed + j`, as in other programs, so that each can be named by a seed of its own. `sigmas`
     belongs to the schedule "custom": N values, highest first; the closing 0 is added.
+
+    `clip_skip` counts the text encoder's layers from its end: 1 reads the last, 2 the one before. `emphasis` says how
+    weights of words act, `rng` where noise comes from; both are names of `choices`. `guidance_rescale` is phi of
+    arXiv 2305.08891, section 3.4. `vae` replaces the model's own autoencoder.
+
+    With an `init_image` the run starts from that picture, noised by `strength` (0 keeps it, 1 forgets it). A
+    `mask_image` has it repainted where that is white, its edge softened over `mask_blur` pixels. Both are a path, or
+    "input:" and the name of a kept copy. With a `hires_scale` above 1 the image is enlarged by `hires_upscaler`
+    and repainted in `hires_steps` steps (0: as many as `steps`) at `hires_strength`. `variation_strength` (0 to 1)
+    turns the initial noise towards that of `variation_seed`.
     """
 
     prompt: str = ""
@@ -44,10 +57,29 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     schedule: str = choices.AUTOMATIC
     sigmas: tuple[float, ...] = ()
     model: str = "tiny"
+    clip_skip: int = 1
+    emphasis: str = choices.EMPHASIS_MEAN
+    guidance_rescale: float = 0.0
+    vae: str = ""
+    rng: str = choices.RNG_CPU
+    init_image: str = ""
+    strength: float = 0.75
+    mask_image: str = ""
+    mask_blur: int = 4
+    hires_scale: float = 1.0
+    hires_steps: int = 0
+    hires_strength: float = 0.5
+    hires_upscaler: str = choices.UPSCALE_LATENT
+    variation_seed: int = 0
+    variation_strength: float = 0.0
 
     def for_image(self, index: int) -> Recipe:
-        """The recipe of image `index` (0-based) of this batch, as a batch of one."""
-        return msgspec.structs.replace(self, seed=self.seed + index, batch_size=1)
+        """The recipe of image `index` (0-based) of this batch, as a batch of one.
+
+        The images of a batch that varies have one seed and a variation seed each; without a variation a seed each.
+        """
+        field = "variation_seed" if self.variation_strength > 0 else "seed"
+        return msgspec.structs.replace(self, batch_size=1, **{field: getattr(self, field) + index})
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -89,6 +121,14 @@ def find_problems(recipe: Recipe) -> list[Problem]:
         _whole("seed", recipe.seed, 0, MAX_SEED - MAX_BATCH),
         _whole("batch_size", recipe.batch_size, 1, MAX_BATCH),
         *_sampling(recipe),
+        _whole("clip_skip", recipe.clip_skip, 1, MAX_CLIP_SKIP),
+        _listed("emphasis", recipe.emphasis, choices.EMPHASES),
+        _real("guidance_rescale", recipe.guidance_rescale, 0.0, 1.0),
+        _listed("rng", recipe.rng, choices.RNGS),
+        *_images(recipe),
+        *_enlarging(recipe),
+        _whole("variation_seed", recipe.variation_seed, 0, MAX_SEED - MAX_BATCH),
+        _real("variation_strength", recipe.variation_strength, 0.0, 1.0),
         None if recipe.model.strip() else Problem("model", "Name a model, for example tiny."),
     ]
     return [problem for problem in found if problem is not None]
@@ -130,6 +170,40 @@ def _real(field: str, value: float, least: float, most: float) -> Problem | None
     return Problem(
         field, f"{field.replace('_', ' ').capitalize()} must be {least:g} to {most:g}, not {value:g}."
     )
+
+
+def _listed(field: str, value: str, known: tuple[choices.NamedChoice, ...]) -> Problem | None:
+    names = [choice.name for choice in known]
+    return None if value in names else _unknown(field, value, names)
+
+
+def _images(recipe: Recipe) -> list[Problem | None]:
+    if not recipe.init_image:
+        orphan = "A mask needs an image to repaint: name an init image." if recipe.mask_image else ""
+        return [Problem("mask_image", orphan)] if orphan else []
+    return [
+        _real("strength", recipe.strength, 0.0, 1.0),
+        _whole("mask_blur", recipe.mask_blur, 0, MAX_MASK_BLUR),
+    ]
+
+
+def _enlarging(recipe: Recipe) -> list[Problem | None]:
+    scale = recipe.hires_scale
+    if scale == 1.0:
+        return []
+    problems = [
+        _real("hires_scale", scale, 1.0, MAX_HIRES_SCALE),
+        _whole("hires_steps", recipe.hires_steps, 0, MAX_STEPS),
+        _real("hires_strength", recipe.hires_strength, 0.0, 1.0),
+        _listed("hires_upscaler", recipe.hires_upscaler, choices.UPSCALERS),
+    ]
+    side = max(recipe.width, recipe.height)
+    if problems[0] is None and side * scale > MAX_SIZE:
+        most = f"{MAX_SIZE} pixels"
+        problems.append(
+            Problem("hires_scale", f"{side} pixels enlarged {scale:g} times is more than {most}.")
+        )
+    return problems
 
 
 def _sampling(recipe: Recipe) -> list[Problem]:

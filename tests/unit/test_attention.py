@@ -43,7 +43,7 @@ def trace(model: Model) -> Trace:
 
 
 def cross_layers(model: Model) -> list[Any]:
-    return [module for name, module in model.unet.named_modules() if name.endswith("attn2")]
+    return [module for name, module in model.network.named_modules() if name.endswith("attn2")]
 
 
 def shares_by_hand(model: Model, layer: Any, states: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
@@ -70,7 +70,7 @@ def seen_by_layers(model: Model, trace: Trace, step: int) -> list[tuple[Any, tor
     text = model.text_encoder.encode(RECIPE.prompt).expand(2, -1, -1)
     try:
         with torch.inference_mode():
-            model.unet(given, torch.tensor(trace[step].t), encoder_hidden_states=text)
+            model.network(given, torch.tensor(trace[step].t), encoder_hidden_states=text)
     finally:
         for hook in hooks:
             hook.remove()
@@ -116,25 +116,25 @@ def test_the_shares_are_those_that_the_network_mixes_values_by(model: Model, tra
 
 
 def test_the_prediction_is_the_ordinary_one(model: Model, trace: Trace) -> None:
-    for recorded in trace:
+    for index, recorded in enumerate(trace):
         predictions = []
         given = recorded.latents / math.sqrt(1 + recorded.sigma**2)
-        denoiser = model.denoiser(RECIPE.prompt, None)
+        denoiser = model.denoiser(RECIPE, guided=False)
         for context in (None, AttentionSum((13, 9))):
             with torch.inference_mode():
                 if context is None:
-                    predictions.append(denoiser(given, torch.tensor(recorded.t))[1])
+                    predictions.append(denoiser(given, torch.tensor(recorded.t), index)[1])
                 else:
-                    with probed(model.unet, context):
-                        predictions.append(denoiser(given, torch.tensor(recorded.t))[1])
+                    with probed(model.network, context):
+                        predictions.append(denoiser(given, torch.tensor(recorded.t), index)[1])
         assert torch.equal(*predictions)
         torch.testing.assert_close(predictions[1], recorded.noise_pred_text, rtol=1e-4, atol=1e-5)
 
 
 def test_processors_are_put_back_exactly(model: Model, trace: Trace) -> None:
-    before = model.unet.attn_processors
+    before = model.network.attn_processors
     attention_maps(model, trace, 0)
-    after = model.unet.attn_processors
+    after = model.network.attn_processors
     assert list(after) == list(before)
     assert all(after[name] is before[name] for name in before)
 
@@ -142,25 +142,25 @@ def test_processors_are_put_back_exactly(model: Model, trace: Trace) -> None:
 def test_processors_are_put_back_when_the_network_fails(
     model: Model, trace: Trace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = model.unet.attn_processors
+    before = model.network.attn_processors
     within: dict[str, Any] = {}
 
     def failing(*args: Any, **kwargs: Any) -> None:
-        within.update(model.unet.attn_processors)
+        within.update(model.network.attn_processors)
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(model.unet, "forward", failing)
+    monkeypatch.setattr(model.network, "forward", failing)
     with pytest.raises(RuntimeError, match="out of memory"):
         attention_maps(model, trace, 0)
-    after = model.unet.attn_processors
+    after = model.network.attn_processors
     assert sum(within[name] is not before[name] for name in before) == len(cross_layers(model))
     assert all(after[name] is before[name] for name in before)
 
 
 def test_self_attention_is_left_alone(model: Model) -> None:
-    with probed(model.unet, AttentionSum((8, 8))):
-        within = model.unet.attn_processors
-    kept = model.unet.attn_processors
+    with probed(model.network, AttentionSum((8, 8))):
+        within = model.network.attn_processors
+    kept = model.network.attn_processors
     assert {name for name in kept if within[name] is kept[name]} == {name for name in kept if "attn1" in name}
 
 
@@ -200,7 +200,7 @@ def test_the_step_is_run_as_the_sampler_ran_it(model: Model, sampler: str) -> No
     """The maps of a recorded step are those that the run itself had, whatever the sampler does to its latents."""
     recipe = msgspec.structs.replace(RECIPE, sampler=sampler, guidance_scale=1.0, batch_size=1)
     during = AttentionSum((13, 9))
-    with probed(model.unet, during):
+    with probed(model.network, during):
         run = Trace.record(model, recipe)
     assert len(run) > 2
     torch.testing.assert_close(during.mean(), attention_over_run(model, run), rtol=1e-4, atol=1e-6)

@@ -228,21 +228,21 @@ def test_without_guidance_there_is_no_unconditional_pass(model: Model) -> None:
 
 def test_to_cancel_is_to_stop_iterating(model: Model) -> None:
     calls = 0
-    forward = model.unet.forward
+    forward = model.network.forward
 
     def counted(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
         calls += 1
         return forward(*args, **kwargs)
 
-    model.unet.forward = counted
+    model.network.forward = counted
     try:
         run: Iterator[Step] = sample(model, recipe_for("LMS", "automatic"))
         next(run)
         next(run)
         run.close()  # type: ignore[attr-defined]
     finally:
-        model.unet.forward = forward
+        model.network.forward = forward
     assert calls == 2
 
 

@@ -122,7 +122,7 @@ def test_without_guidance_the_empty_prompt_is_the_measure(model: Model) -> None:
 @pytest.mark.parametrize(("scale", "halves"), [(3.0, 2), (1.0, 1)])
 def test_shapes_are_those_that_go_through_the_network(model: Model, scale: float, halves: int) -> None:
     seen: list[torch.Size] = []
-    hook = model.unet.register_forward_pre_hook(lambda module, args: seen.append(args[0].shape))
+    hook = model.network.register_forward_pre_hook(lambda module, args: seen.append(args[0].shape))
     try:
         run = Trace.record(model, changed(guidance_scale=scale, steps=1, sampler="Euler"))
     finally:
@@ -208,7 +208,7 @@ def test_latents_that_blew_up_are_shown_all_the_same(model: Model) -> None:
 @pytest.mark.parametrize("sampler", [sampler.name for sampler in choices.SAMPLERS])
 def test_latents_are_shown_as_the_network_was_given_them(model: Model, sampler: str) -> None:
     given: list[torch.Tensor] = []
-    hook = model.unet.register_forward_pre_hook(lambda module, args: given.append(args[0]))
+    hook = model.network.register_forward_pre_hook(lambda module, args: given.append(args[0]))
     try:
         run = Trace.record(model, changed(sampler=sampler, guidance_scale=1.0))
     finally:

@@ -1,0 +1,1 @@
+"""From files to a model: every form that weights come in."""
