@@ -4,6 +4,10 @@ From the embedding of any position after a caption's last word, a linear layer h
 stands in the middle, on the left and on the right and in which colour, the size, the place, the light and the style.
 What a caption leaves open it has to give its odds. A UNet that starts with such embeddings learns shapes from its
 first step on; from random ones it learns the places and colours only, in the same time.
+
+Which of two subjects stands on which side is a riddle of its own, and is taught in two halves (`side_loss`): a side's
+word has to say who stands there and who does not, and what comes after the caption has to look at that word. Left to
+itself the encoder names both subjects for both sides, because nothing on the way to the answer pays by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from sdcore.tiny.architecture import MAX_TOKENS, TEXT_WIDTH, new_text_encoder
+from sdcore.tiny.captions import OTHER_SIDE
 from sdcore.tiny.dataset import Pictures, saved_tokenizer, training_caption, training_scene
 from sdcore.tiny.tokenizer import END_OF_WORD, tokenize
 from sdcore.tiny.training import (
@@ -36,6 +41,8 @@ EMA_DECAY = 0.998
 BATCH = 64
 PAIRS_SHARE = 0.7
 SIDE_WEIGHT = 2.0
+LOOK_WEIGHT = 0.3
+LOOKING_HEAD = 0
 CHECKPOINT = "text.pt"
 NOTHING = "nothing"
 Sheet = tuple[torch.Tensor, ...]
@@ -76,10 +83,11 @@ class Reader(nn.Module):
         self.counts = [len(answers) for answers, _ in QUESTIONS.values()]
         self.answers = nn.Linear(TEXT_WIDTH, sum(self.counts))
 
-    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> tuple[Sheet, Sheet]:
-        """Logits for each question from token ids (batch, 77): what is told at one position of each row, and what
-        the layer before the last tells at every position."""
-        read = self.text_encoder(tokens, output_hidden_states=True)
+    def forward(self, tokens: torch.Tensor, positions: torch.Tensor) -> tuple[Sheet, Sheet, torch.Tensor]:
+        """From token ids (batch, 77): logits for each question as told at one position of each row, those that the
+        layer before the last tells at every position, and how a head of the last looks from there (batch, 77)."""
+        self.text_encoder.set_attn_implementation("eager")  # the others do not say where they look
+        read = self.text_encoder(tokens, output_hidden_states=True, output_attentions=True)
         rows = torch.arange(len(tokens), device=tokens.device)
         # The model's own last normalisation: what an earlier layer knows stays in its stream up to there.
         norm = next(
@@ -87,7 +95,8 @@ class Reader(nn.Module):
         )
         told = self.answers(read.last_hidden_state[rows, positions])
         on_the_way = self.answers(norm(read.hidden_states[-2]))
-        return torch.split(told, self.counts, dim=-1), torch.split(on_the_way, self.counts, dim=-1)
+        looks = read.attentions[-1][rows, LOOKING_HEAD, positions]
+        return torch.split(told, self.counts, dim=-1), torch.split(on_the_way, self.counts, dim=-1), looks
 
 
 def fresh_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -151,36 +160,56 @@ def train_step(
     side_words: Mapping[str, int],
 ) -> dict[str, float]:
     """One step of the optimiser. Returns the mean cross-entropy in nats a question, the share of right answers, and
-    the cross-entropy of what stands at a side at the word that names it (`side_words`: their token ids)."""
-    logits, on_the_way = training.module(tokens, positions)
+    the losses of the sides' words and of looking at them (`side_words`: their token ids)."""
+    logits, on_the_way, looks = training.module(tokens, positions)
     losses = [nn.functional.cross_entropy(one, answers[:, k]) for k, one in enumerate(logits)]
     right = [(one.argmax(1) == answers[:, k]).float().mean().item() for k, one in enumerate(logits)]
     loss = torch.stack(losses).mean()
-    beside = side_loss(on_the_way, tokens, answers, side_words)
+    sides = side_loss(on_the_way, tokens, answers, side_words)
+    looking = look_loss(looks, tokens, side_words)
     training.optimizer.zero_grad(set_to_none=True)
-    (loss + SIDE_WEIGHT * beside).backward()
+    (loss + SIDE_WEIGHT * sides + LOOK_WEIGHT * looking).backward()
     nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
     training.optimizer.step()
-    return {"loss": loss.item(), "right": sum(right) / len(right), "sides": beside.item()}
+    return {
+        "loss": loss.item(),
+        "right": sum(right) / len(right),
+        "sides": sides.item(),
+        "looking": looking.item(),
+    }
 
 
 def side_loss(
     on_the_way: Sheet, tokens: torch.Tensor, answers: torch.Tensor, side_words: Mapping[str, int]
 ) -> torch.Tensor:
-    """Who stands on the left, asked at the first "left" of a caption, and the same for the right.
+    """Who stands at a side, asked at the first word of a caption that names it, and who does not stand at the other.
 
-    Without it, which of two subjects stands where is a riddle that nothing in the end's loss leads to: telling both
-    for both sides is the best that can be done until everything is understood at once.
+    At "a blue fish on the right" the fish has to be told for the right, and the other subject to be likelier than the
+    fish for the left. The first half alone is solved by telling the fish for both.
     """
     questions = list(QUESTIONS)
     losses = [on_the_way[0].sum() * 0.0]
     for side, word in side_words.items():
         rows = (tokens == word).any(1).nonzero().flatten()
         places = (tokens[rows] == word).int().argmax(1)
-        for question in (f"{side} subject", f"{side} colour") if len(rows) else ():
-            k = questions.index(question)
-            losses.append(nn.functional.cross_entropy(on_the_way[k][rows, places], answers[rows, k]))
-    return torch.stack(losses).sum() / max(1, len(losses) - 1)
+        for what in ("subject", "colour") if len(rows) else ():
+            here, there = questions.index(f"{side} {what}"), questions.index(f"{OTHER_SIDE[side]} {what}")
+            inside, outside = answers[rows, here], answers[rows, there]
+            losses.append(nn.functional.cross_entropy(on_the_way[here][rows, places], inside))
+            at = torch.arange(len(rows), device=tokens.device)
+            logits = on_the_way[there][rows, places]
+            lead = (logits[at, outside] - logits[at, inside])[inside != outside]
+            losses.append(nn.functional.softplus(-lead).sum() / max(1, len(lead)))
+    return 2 * torch.stack(losses).sum() / max(1, len(losses) - 1)
+
+
+def look_loss(looks: torch.Tensor, tokens: torch.Tensor, side_words: Mapping[str, int]) -> torch.Tensor:
+    """How little a head looks (batch, 77) at the first word that names a side: mean -log of that share, over the
+    captions with such a word."""
+    named = torch.stack([tokens == word for word in side_words.values()]).any(0)
+    rows = named.any(1).nonzero().flatten()
+    shares = looks[rows, named[rows].int().argmax(1)].clamp_min(1e-8)
+    return -shares.log().sum() / max(1, len(rows))
 
 
 def reading_text_encoder(work: Path, tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -188,4 +217,5 @@ def reading_text_encoder(work: Path, tokenizer: CLIPTokenizer) -> CLIPTextModel:
     reader = Reader(tokenizer)
     state = load_checkpoint(work / CHECKPOINT)
     reader.load_state_dict({**state["module"], **state["ema"]})
+    reader.text_encoder.set_attn_implementation("sdpa")
     return reader.text_encoder

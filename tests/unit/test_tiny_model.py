@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -231,17 +232,34 @@ def test_what_stands_at_a_side_is_asked_at_the_word_for_it(bundled_tokenizer: CL
     answers = train_text.right_answers(scenes)
     sheet = tuple(torch.zeros(2, 77, len(known)) for known, _ in train_text.QUESTIONS.values())
     unsure = float(train_text.side_loss(sheet, tokens, answers, words))
-    for k, question in enumerate(train_text.QUESTIONS):
-        side, _, what = question.partition(" ")
-        if side in words and what in ("subject", "colour"):
-            [place] = [(tokens[0] == words[side]).int().argmax().item()]
-            sheet[k][0, place, answers[0, k]] = 30.0  # right at that word, and nowhere else
-    assert unsure == pytest.approx((math.log(19) + math.log(11)) / 2, abs=1e-4)
-    assert float(train_text.side_loss(sheet, tokens, answers, words)) == pytest.approx(0.0, abs=1e-6)
+    assert unsure == pytest.approx((math.log(19) + math.log(11)) / 2 + math.log(2), abs=1e-4)
+    places = {side: (tokens[0] == word).int().argmax().item() for side, word in words.items()}
+
+    def told(sides: Callable[[str], tuple[str, ...]]) -> float:
+        for k, question in enumerate(train_text.QUESTIONS):
+            side, _, what = question.partition(" ")
+            if side in words and what in ("subject", "colour"):
+                sheet[k].zero_()
+                for word in sides(side):
+                    sheet[k][0, places[word], answers[0, k]] = 30.0  # right at that word, and nowhere else
+        return float(train_text.side_loss(sheet, tokens, answers, words))
+
+    assert told(lambda side: (side,)) == pytest.approx(math.log(2), abs=1e-6)  # nothing of who is not there
+    assert told(lambda side: ("left", "right")) == pytest.approx(0.0, abs=1e-6)
     swapped = [Scene("fish", "blue", "small", "desert", second=Second("house", "red", "left")), scenes[1]]
     wrong = train_text.side_loss(sheet, tokens, train_text.right_answers(swapped), words)
     assert float(wrong) > 20
     assert float(train_text.side_loss(sheet, tokens[1:], answers[1:], words)) == 0.0
+
+
+def test_a_head_has_to_look_at_the_first_word_for_a_side(bundled_tokenizer: CLIPTokenizer) -> None:
+    tokens = tokenize(bundled_tokenizer, ["a fish on the left, not right", "a cat", "a cat on the right"])
+    words = {side: bundled_tokenizer.convert_tokens_to_ids(f"{side}</w>") for side in ("left", "right")}
+    looks = torch.zeros(3, 77)
+    looks[0, int((tokens[0] == words["left"]).int().argmax())] = 0.25
+    looks[2, int((tokens[2] == words["right"]).int().argmax())] = 1.0
+    assert float(train_text.look_loss(looks, tokens, words)) == pytest.approx(math.log(4) / 2)
+    assert float(train_text.look_loss(looks[1:2], tokens[1:2], words)) == 0.0
 
 
 @pytest.mark.usefixtures("small_networks")
