@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -50,15 +50,39 @@ class ToldPart:
 
 @dataclass(frozen=True)
 class Told:
-    """A prompt over a run. A plain prompt is one part that says one thing."""
+    """A prompt over a run. A plain prompt is one part that says one thing.
+
+    `filler` makes the embeddings (1, F, D) that shorter prompts are lengthened with, None where all are as long.
+    """
 
     parts: tuple[ToldPart, ...]
+    filler: Callable[[], Tensor] | None = None
 
     def at(self, step: int) -> tuple[tuple[float, Conditioning], ...]:
         """The weight and the conditioning of each part at a sampler step (0-based)."""
         return tuple((part.weight, part.at(step)) for part in self.parts)
 
 
-def plain(conditioning: Conditioning) -> Told:
-    """One thing, said throughout."""
-    return Told((ToldPart(1.0, ((0, conditioning),)),))
+def equally_long(told: Sequence[Told]) -> tuple[Told, ...]:
+    """The prompts lengthened so that all that any of them ever says has as many positions: what goes through the
+    network together, and through a compiled one at all, has to. Prompts as long as the longest stay as they are."""
+    lengths = [said.embeddings.shape[1] for one in told for part in one.parts for _, said in part.until]
+    most = max(lengths)
+    if min(lengths) == most:
+        return tuple(told)
+    return tuple(
+        replace(one, parts=tuple(_lengthened(part, most, one.filler) for part in one.parts)) for one in told
+    )
+
+
+def _lengthened(part: ToldPart, length: int, filler: Callable[[], Tensor] | None) -> ToldPart:
+    made: dict[int, Conditioning] = {}
+    for _, said in part.until:
+        missing = length - said.embeddings.shape[1]
+        if id(said) not in made and missing > 0:
+            assert filler is not None  # only prompts that can be lengthened differ in length
+            more = filler()
+            repeats = missing // more.shape[1]
+            longer = torch.cat([said.embeddings, *[more] * repeats], dim=1)
+            made[id(said)] = replace(said, embeddings=longer)
+    return replace(part, until=tuple((end, made.get(id(said), said)) for end, said in part.until))

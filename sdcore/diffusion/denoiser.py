@@ -32,7 +32,8 @@ class GuidedDenoiser:
     """A network told what to draw (`text`) and what not (`uncond`), all in one forward pass unless it is `split`.
 
     Where `AND` joins several prompts, the text's prediction is uncond + sum of weight * (prediction - uncond), so
-    guidance acts on it as on any other (Liu et al., arXiv 2206.01714).
+    guidance acts on it as on any other (Liu et al., arXiv 2206.01714). It needs `uncond` for that; where not `guided`,
+    nobody else is given it.
     """
 
     network: Network
@@ -40,6 +41,7 @@ class GuidedDenoiser:
     uncond: Told | None
     evals_per_step: int = 1
     split: bool = False
+    guided: bool = True
 
     def __call__(self, model_input: Tensor, t: Tensor, index: int) -> tuple[Tensor | None, Tensor]:
         step = index // self.evals_per_step
@@ -48,11 +50,11 @@ class GuidedDenoiser:
         said = [conditioning for _, conditioning in (*unconds, *texts)]
         predicted = self._predict(model_input, t, said)
         uncond, parts = (predicted[0], predicted[1:]) if unconds else (None, predicted)
-        if len(parts) == 1 and texts[0][0] == 1.0:
-            return uncond, parts[0]
-        origin = torch.zeros_like(parts[0]) if uncond is None else uncond
-        text = origin + sum(weight * (part - origin) for (weight, _), part in zip(texts, parts, strict=True))
-        return uncond, text
+        text = parts[0]
+        if uncond is not None and len(parts) > 1:
+            pulls = zip(texts, parts, strict=True)
+            text = uncond + sum(weight * (part - uncond) for (weight, _), part in pulls)
+        return (uncond if self.guided else None), text
 
     def _predict(self, model_input: Tensor, t: Tensor, said: list[Conditioning]) -> tuple[Tensor, ...]:
         """The network's prediction for each conditioning."""

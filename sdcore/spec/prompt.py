@@ -16,27 +16,29 @@ not turn off every schedule, a BREAK works inside of brackets, a weight is split
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+
+from sdcore.spec.prompt_schedule import NUMBER, Until, schedule
+
+__all__ = [
+    "BREAK", "Branch", "Break", "Extra", "Part", "Piece", "Prompt", "Stage", "Until", "Weighted",
+    "compose", "parse", "schedule", "take_extras", "weights",
+]  # fmt: skip
 
 ROUND_FACTOR: Final = 1.1
 SQUARE_FACTOR: Final = 1 / 1.1
 MAX_WEIGHT: Final = 1000.0
 """The magnitude at which weights are held: far beyond what any model bears, and finite."""
-MAX_DEPTH: Final = 32
-"""How deep schedules may nest; what opens deeper is text."""
 _DIGITS: Final = 9
 """Weights are rounded to so many decimals, so that 1.1 / 1.1 is 1."""
 
-NUMBER: Final = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
-_EXTRA: Final = re.compile(rf"<(lora):([^<>:]+)((?::{NUMBER}){{0,2}})>")
+EXTRA: Final = re.compile(rf"<(lora):([^<>:]+)((?::{NUMBER}){{0,2}})>")
+"""What `take_extras` takes: kind, name, and the numbers, each after a colon."""
 _AND: Final = re.compile(r"\bAND\b")
 _PART_WEIGHT: Final = re.compile(rf"\s*({NUMBER})\s*")
-_STRUCTURE: Final = re.compile(r"\\.?|[()\[\]:|]", re.DOTALL)
-_WHEN: Final = re.compile(rf"\s*({NUMBER}(?:[eE][+-]?[0-9]+)?)\s*")
 _ATTENTION: Final = re.compile(rf"\\[()\[\]\\]?|[(\[\]]|:\s*({NUMBER})\s*\)|\)|\bBREAK\b")
 _OPENERS: Final = {")": "(", "]": "["}
 _FACTORS: Final = {"(": ROUND_FACTOR, "[": SQUARE_FACTOR}
@@ -70,13 +72,6 @@ BREAK: Final = Break()
 Piece = Weighted | Break
 
 
-class Until(msgspec.Struct, frozen=True):
-    """The text of a prompt up to and including sampler step `step`, counted from 1."""
-
-    step: int
-    text: str
-
-
 class Part(msgspec.Struct, frozen=True):
     """One of the prompts that AND joins, and how much it counts."""
 
@@ -105,23 +100,15 @@ class Prompt(msgspec.Struct, frozen=True):
     extras: tuple[Extra, ...]
     branches: tuple[Branch, ...]
 
-    @property
-    def is_weighted(self) -> bool:
-        """Whether any word counts more or less than the others."""
-        stages = (stage for branch in self.branches for stage in branch.stages)
-        return any(isinstance(piece, Weighted) and piece.weight != 1 for s in stages for piece in s.pieces)
 
-
-def parse(prompt: str, steps: int, *, composed: bool = True, after: int = 0) -> Prompt:
-    """Read a whole prompt for a run of `steps` sampler steps.
-
-    Without `composed` AND is a word, as it is in a negative prompt. `after` is for a second pass, see `schedule`.
-    """
+def parse(prompt: str, steps: int, *, composed: bool = True) -> Prompt:
+    """Read a whole prompt for a run of `steps` sampler steps. Without `composed` AND is a word, as it is in a negative
+    prompt."""
     text, extras = take_extras(prompt)
     branches = tuple(
         Branch(
             part.weight,
-            tuple(Stage(until.step, weights(until.text)) for until in schedule(part.text, steps, after)),
+            tuple(Stage(until.step, weights(until.text)) for until in schedule(part.text, steps)),
         )
         for part in (compose(text) if composed else (Part(text),))
     )
@@ -143,12 +130,7 @@ def take_extras(prompt: str) -> tuple[str, tuple[Extra, ...]]:
         found.append(Extra(match[1], match[2], numbers))
         return ""
 
-    return _EXTRA.sub(take, prompt), tuple(found)
-
-
-def extras_in(prompt: str) -> list[tuple[int, int]]:
-    """Where the extras that `take_extras` takes stand: (start, end) of each."""
-    return [match.span() for match in _EXTRA.finditer(prompt)]
+    return EXTRA.sub(take, prompt), tuple(found)
 
 
 def compose(text: str) -> tuple[Part, ...]:
@@ -174,140 +156,11 @@ def _part(text: str, start: int, end: int) -> tuple[int, int, int, float]:
     return start, start + len(text[start:stop].rstrip()), end, weight
 
 
-# -- schedules and alternation -------------------------------------------------------------------------------------
-
-
-class Group(msgspec.Struct, frozen=True):
-    """A bracket `[…]` that changes with the steps: text[start] opens it, text[end - 1] closes it.
-
-    `cuts` are the places of its colons or bars. A schedule's `when` is the number after the last of them as it was
-    written; an alternation has None.
-    """
-
-    start: int
-    end: int
-    cuts: tuple[int, ...]
-    when: str | None
-
-    def options(self) -> list[tuple[int, int]]:
-        """(start, end) of the texts to choose from: two of a schedule, before and after; all of an alternation."""
-        edges = [self.start, *self.cuts, self.end - 1]
-        spans = [(left + 1, right) for left, right in zip(edges, edges[1:], strict=False)]
-        if self.when is None:
-            return spans
-        return [(self.start, self.start), spans[0]] if len(self.cuts) == 1 else spans[:2]
-
-    def switch(self, steps: int, after: int = 0) -> int:
-        """The last step that reads the text before: at most `steps`, 0 or less for none."""
-        when = self.when or ""
-        value = (float(when) - bool(after)) * steps if "." in when else float(when) - after
-        return int(max(-1.0, min(float(steps), value)))
-
-
-def schedule(text: str, steps: int, after: int = 0) -> tuple[Until, ...]:
-    """The texts that a prompt stands for over `steps` (1 or more) sampler steps, one or more, in their order.
-
-    A number with a point is a fraction of the steps, one without is a step. In a second pass that follows `after`
-    steps of a first, steps are counted from the first's beginning and its fractions from 1 to 2.
-    """
-    groups = groups_of(text)
-    if not groups:
-        return (Until(steps, text),)
-    switches = [group.switch(steps, after) if group.when is not None else 0 for group in groups]
-    periods = sorted({len(group.cuts) + 1 for group in groups if group.when is None})
-    ends = sorted({steps, *(switch for switch in switches if switch >= 1)})
-    moments = range(1, steps + 1) if periods else ends
-    texts: dict[tuple[int, ...], str] = {}
-    found: list[Until] = []
-    for step in moments:
-        key = (bisect_left(ends, step), *(step % period for period in periods))
-        if key not in texts:
-            texts[key] = _at_step(text, groups, switches, step)
-        if found and found[-1].text == texts[key]:
-            found.pop()
-        found.append(Until(step, texts[key]))
-    return tuple(found)
-
-
-def _at_step(text: str, groups: list[Group], switches: list[int], step: int) -> str:
-    starts = [group.start for group in groups]
-    pieces: list[str] = []
-
-    def read(start: int, end: int) -> None:
-        at = bisect_left(starts, start)
-        while at < len(groups) and groups[at].start < end:
-            group = groups[at]
-            pieces.append(text[start : group.start])
-            options = group.options()
-            late = step > switches[at]
-            read(*options[late if group.when is not None else (step - 1) % len(options)])
-            start = group.end
-            at = bisect_left(starts, start)
-        pieces.append(text[start:end])
-
-    read(0, len(text))
-    return "".join(pieces)
-
-
-class _Frame:
-    """An open bracket while its closer is looked for; `sound` as long as all in it parses."""
-
-    __slots__ = ("bars", "colons", "mark", "sound", "start")
-
-    def __init__(self, mark: str, start: int) -> None:
-        self.mark = mark
-        self.start = start
-        self.colons: list[int] = []
-        self.bars: list[int] = []
-        self.sound = True
-
-
-def groups_of(text: str) -> list[Group]:
-    """The schedules and alternations of a prompt in the order of their starts; they nest, but never overlap.
-
-    A bracket whose inside does not parse is text, and so is every bracket around it.
-    """
-    found: list[Group] = []
-    stack: list[_Frame] = []
-    for match in _STRUCTURE.finditer(text):
-        mark, at = match[0], match.start()
-        if mark in "([":
-            if len(stack) == MAX_DEPTH:
-                stack.clear()
-            stack.append(_Frame(mark, at))
-        elif mark == ":" or mark == "|":
-            if stack:
-                (stack[-1].colons if mark == ":" else stack[-1].bars).append(at)
-        elif mark in _OPENERS:
-            if not stack or stack[-1].mark != _OPENERS[mark]:
-                stack.clear()
-                continue
-            frame = stack.pop()
-            group = _group(text, frame, at) if frame.sound else None
-            if group is not None:
-                found.append(group)
-            elif stack and not _is_plain(frame):
-                stack[-1].sound = False
-    return sorted(found, key=lambda group: group.start)
-
-
-def _is_plain(frame: _Frame) -> bool:
-    """Whether a bracket without a schedule is one for weights: `(a)`, `(a:b)`, `[a]`."""
-    return frame.sound and not frame.bars and len(frame.colons) <= (frame.mark == "(")
-
-
-def _group(text: str, frame: _Frame, closer: int) -> Group | None:
-    if frame.mark == "(" or bool(frame.colons) == bool(frame.bars):
-        return None
-    if frame.bars:
-        return Group(frame.start, closer + 1, tuple(frame.bars), None)
-    when = _WHEN.fullmatch(text, frame.colons[-1] + 1, closer)
-    if when is None or len(frame.colons) > 2:
-        return None
-    return Group(frame.start, closer + 1, tuple(frame.colons), when[1])
-
-
 # -- weights -------------------------------------------------------------------------------------------------------
+
+
+BracketKind = Literal["(", ")", "[", "]", "escape", "break", "stray"]
+_KINDS: Final[dict[str, BracketKind]] = {"(": "(", ")": ")", "[": "[", "]": "]"}
 
 
 class Bracket:
@@ -319,7 +172,7 @@ class Bracket:
 
     __slots__ = ("closer", "end", "factor", "kind", "start")
 
-    def __init__(self, start: int, end: int, kind: str, factor: float = 1.0) -> None:
+    def __init__(self, start: int, end: int, kind: BracketKind, factor: float = 1.0) -> None:
         self.start = start
         self.end = end
         self.kind = kind
@@ -334,14 +187,14 @@ def brackets_of(text: str, start: int = 0, end: int | None = None) -> list[Brack
     for match in _ATTENTION.finditer(text, start, len(text) if end is None else end):
         mark, (first, last) = match[0], match.span()
         if mark in _FACTORS:
-            bracket = Bracket(first, last, mark, _FACTORS[mark])
+            bracket = Bracket(first, last, _KINDS[mark], _FACTORS[mark])
             stacks[mark].append(bracket)
         elif mark[0] == "\\":
             bracket = Bracket(first, last, "escape")
         elif mark == "BREAK":
             bracket = Bracket(first, last, "break")
         elif stack := stacks[_OPENERS[mark[-1]]]:
-            bracket = Bracket(first, last, mark[-1])
+            bracket = Bracket(first, last, _KINDS[mark[-1]])
             opener = stack.pop()
             opener.closer = bracket
             if match[1] is not None:

@@ -1,20 +1,33 @@
-"""The prompt editor: several lines, a token count in its border, history at its edges."""
+"""The prompt editor: several lines, its grammar painted, a token count in its border, history at its edges."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import ClassVar, Final, Protocol
 
+from rich.style import Style
+from rich.text import Text
 from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widgets import TextArea
+from textual.widgets.text_area import Location, Selection
 
+from sdcore.spec.chunks import CHUNK
+from sdcore.spec.prompt_marks import change_weight, spans
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
+from tui.widgets.prompt_marks import PARTS, PromptMarks
 
-TOKENS_READ = 75
-"""What CLIP reads of a prompt, the two tokens that mark its ends not counted."""
+READ_DELAY: Final = 0.1
+"""How long the keys have to rest, in seconds, before a very long prompt is painted anew."""
+WEIGHT_STEP: Final = 0.1
+_BORDER: Final = 4
 
 
 class History(Protocol):
@@ -31,6 +44,7 @@ class PromptEditor(TextArea, inherit_bindings=False):
     """A text to be drawn. Enter is not text here: it is left to the screen's binding."""
 
     BINDINGS = bindings("prompt", "editor")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*TextArea.COMPONENT_CLASSES, *PARTS}
 
     class Edited(Message):
         """The text changed, by keys or otherwise."""
@@ -42,14 +56,18 @@ class PromptEditor(TextArea, inherit_bindings=False):
     def __init__(
         self, title: str, help_text: str, *, walk: History | None = None, id: str | None = None
     ) -> None:
+        self._counted = (0, 1)
+        self._themed = False
+        self._marks = PromptMarks()
+        self._starts = [0]
+        self._styles: dict[str, Style] = {}
+        self._read_timer: Timer | None = None
         super().__init__(
             "", id=id, tab_behavior="focus", soft_wrap=True, compact=True, highlight_cursor_line=False
         )
         self.border_title = title
         self.about = help_text
         self.walk = walk
-        self._tokens = 0
-        self._themed = False
         self.cursor_blink = False
 
     def show(self, text: str) -> None:
@@ -67,18 +85,145 @@ class PromptEditor(TextArea, inherit_bindings=False):
     def notify_style_update(self) -> None:
         """Take up the colours of a new theme, or of having the focus."""
         self._themed = False
+        self._styles = {}
         super().notify_style_update()
 
-    def show_tokens(self, count: int) -> None:
-        """Write the count into the border; past what the model reads, a sentence as well."""
-        if count == self._tokens:
+    def write_word(self, word: str) -> None:
+        """Write a word at the cursor, in place of what is selected, parted from what stands before and behind it."""
+        (row, column), end = sorted(self.selection)
+        before = self.document.get_line(row)[:column][-1:]
+        after = self.document.get_line(end[0])[end[1] :][:1]
+        spaced = f"{' ' if before and not before.isspace() else ''}{word}"
+        spaced += " " if after and (after.isalnum() or after == "<") else ""
+        if result := self._replace_via_keyboard(spaced, *self.selection):
+            self.move_cursor(result.end_location)
+
+    # What is painted
+
+    def _build_highlight_map(self) -> None:
+        """Take up the grammar of the text as it is now; `TextArea` asks for it after every edit."""
+        super()._build_highlight_map()
+        lines = self.document.lines
+        self._starts = [0, *accumulate(len(line) + 1 for line in lines)][: len(lines)]
+        if self._read_timer is not None:
+            self._read_timer.stop()
+        if self._marks.edited("\n".join(lines), self._index(self.selection.end)):
+            self._read_timer = self.set_timer(READ_DELAY, self._read_marks)
+        self._write_border()
+
+    async def _read_marks(self) -> None:
+        text = "\n".join(self.document.lines)
+        found = await asyncio.to_thread(spans, text)
+        if text == "\n".join(self.document.lines):
+            self._marks.read(text, found)
+            self._repaint()
+            self._write_border()
+
+    def _repaint(self) -> None:
+        self._line_cache.clear()
+        self.refresh()
+
+    def _index(self, location: Location) -> int:
+        return self._starts[min(location[0], len(self._starts) - 1)] + location[1]
+
+    def _location(self, index: int) -> Location:
+        row = bisect_right(self._starts, index) - 1
+        return row, index - self._starts[row]
+
+    def _render_line(self, y: int) -> Strip:
+        """A row of the screen, painted. `TextArea` lays out the whole line for each of its rows, which in a prompt of
+        one long line is most of the cost of a key; it is left those with tabs."""
+        rows = self.wrapped_document._offset_to_line_info
+        row = y + self.scroll_offset.y
+        theme = self._theme
+        if theme is None or row >= len(rows) or "\t" in self.document.get_line(rows[row][0]):
+            return super()._render_line(y)
+        line_index, section = rows[row]
+        line = self.document.get_line(line_index)
+        edges = [0, *self.wrapped_document.get_offsets(line_index), len(line) + 1]
+        start, end = edges[section : section + 2]
+        text = Text(line[start:end].ljust(end - start), end="", no_wrap=True)
+        place = self._starts[line_index] + start
+        for painted in self._marks.between(place, place + end - start):
+            text.stylize(self._style(painted.part), max(0, painted.start - place), painted.end - place)
+        self._paint_selection(text, line_index, start, len(line))
+        base = theme.base_style or self.rich_style
+        strip = Strip(text.render(self.app.console), text.cell_len)
+        width = self.scrollable_content_region.width
+        return strip.extend_cell_length(width, base).apply_style(base)
+
+    def _paint_selection(self, text: Text, row: int, start: int, length: int) -> None:
+        """Selection and cursor in `text`: row `row` of the document, `length` letters long, from letter `start` on."""
+        theme = self._theme
+        first, last = sorted(self.selection)
+        cursor_row, cursor = self.selection.end
+        if first != last and first[0] <= row <= last[0] and theme.selection_style is not None:
+            if length == 0 and row != cursor_row:
+                text.plain = "▌"
+                text.stylize(Style(color=theme.selection_style.bgcolor))
+            else:
+                begins = first[1] if row == first[0] else 0
+                ends = last[1] if row == last[0] else length
+                if ends > start:
+                    text.stylize(theme.selection_style, max(0, begins - start), ends - start)
+        match = self._matching_bracket_location
+        bracketed = first == last and self.match_cursor_bracket and match is not None and self._has_cursor
+        for at_row, column, style in (
+            *([(*match, theme.bracket_matching_style)] if match is not None and bracketed else []),
+            *([(cursor_row, cursor, theme.cursor_style)] if self._draw_cursor else []),
+        ):
+            if at_row == row and style is not None and 0 <= column - start < len(text):
+                text.stylize(style, column - start, column - start + 1)
+
+    def _style(self, part: str) -> Style:
+        if part not in self._styles:
+            self._styles[part] = self.get_component_rich_style(part, partial=True)
+        return self._styles[part]
+
+    # What the border says
+
+    def show_tokens(self, tokens: int, chunks: int = 1, ends: Sequence[int] = ()) -> None:
+        """Write the count into the border, and mark where one chunk of 75 tokens ends and another follows."""
+        if self._marks.end_chunks(ends):
+            self._repaint()
+        self._counted = (tokens, chunks)
+        self._write_border()
+
+    def _write_border(self) -> None:
+        tokens, chunks = self._counted
+        number = f"{tokens} of {chunks * CHUNK}" if tokens else ""
+        counted = f"{number} tokens · {chunks} chunks" if tokens and chunks > 1 else number
+        opened = self._opened()
+        self.set_class(bool(opened), "-open")
+        wordings = [" · ".join(filter(None, (opened, one))) for one in (counted, number, "")]
+        room = self.outer_size.width - _BORDER
+        wording = next((one for one in wordings if len(one) <= room), "")
+        if wording != self.border_subtitle:
+            self.border_subtitle = wording
+
+    def _opened(self) -> str:
+        """Where a bracket stands that is never closed."""
+        index = self._marks.never_closed
+        if index is None:
+            return ""
+        row, column = self._location(index)
+        return f"{self.document.get_line(row)[column : column + 1]} open at line {row + 1}, {column + 1}"
+
+    def on_resize(self) -> None:
+        """The border may have room for more, or less."""
+        self._write_border()
+
+    def action_change_weight(self, steps: int) -> None:
+        """Let the words at the cursor, or what is selected, count so many tenths more."""
+        start, end = sorted(map(self._index, self.selection))
+        edit = change_weight("\n".join(self.document.lines), start, end, steps * WEIGHT_STEP)
+        if edit is None or self.read_only:
             return
-        self._tokens = count
-        over = count - TOKENS_READ
-        self.set_class(over > 0, "-over")
-        counted = f"{count} of {TOKENS_READ}" if count else ""
-        left_out = f" · last {over if over > 1 else 'one'} not read" if over > 0 else ""
-        self.border_subtitle = counted + left_out
+        self.history.checkpoint()
+        self.replace(
+            edit.new, self._location(edit.start), self._location(edit.end), maintain_selection_offset=False
+        )
+        self.selection = Selection(*map(self._location, edit.selection))
 
     def on_key(self, event: events.Key) -> None:
         """Leave Enter to the bindings; `TextArea` would make a line of it."""
