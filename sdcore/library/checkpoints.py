@@ -1,28 +1,49 @@
-"""Which models are there, told from their small files alone: no weights are read."""
+"""Which models are there, told from small files and headers alone: no weight is read, and nothing imports torch."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from sdcore import tiny
+from sdcore.library.fingerprints import INPAINTING_CHANNELS
+from sdcore.library.folders import FoundFile, Place, Stop, expand, hub_id, look_at, roots, walk
+from sdcore.model_folder import (
+    INDEX,
+    LAYOUTS,
+    entries_below,
+    family_in,
+    folder_problem,
+    read_config,
+    weights_of,
+)
+from sdcore.spec.families import FAMILIES, variant_of
 from sdcore.spec.sanitise import sanitise
+from sdcore.weights import SUFFIX, HeaderError, read_header
 
 BUNDLED: Final = "tiny"
-MAX_CONFIG: Final = 1024 * 1024
-
-_FAMILIES: Final = {768: "SD1", 1024: "SD2"}
-_COMMON_FAMILY: Final = "SD1"
+_MODEL_KINDS: Final = frozenset({"checkpoint", "network"})
+_NATIVE_SIZES: Final = {family.name: family.native_size for family in FAMILIES}
+_MAX_SIDE: Final = 1024
+"""The largest side in latents that a config is believed to say."""
+_SHOWN: Final = 3
 
 
 class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A model on disk. `path` is a folder in the layout of diffusers, `bytes` the size of all its files.
+    """A model on disk: a folder in the layout of diffusers or one file. `bytes` is the size of all that belongs to it.
 
-    `native_size` is the side in pixels of the images that it was trained on.
+    `family` is one of `sdcore.spec.families`, "" where there is none that fits; `variant` is the way it was distilled,
+    where tensors or name tell. `native_size` is the side in pixels of the images that it was trained on. `parameters`
+    and `dtype` (as in `sdcore.weights.BITS`) are those of its networks, 0 and "" where they cannot be told. `hub` says
+    that the name is its id on the Hugging Face hub; `whole`, that text encoder and VAE come with the network; `title`
+    is what people call it where that is more than its family.
+    `problem` is a sentence that says why it cannot be loaded, "" if nothing speaks against it.
     """
 
     name: str
@@ -31,11 +52,27 @@ class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     bundled: bool
     native_size: int
+    kind: Literal["folder", "file"] = "folder"
+    variant: str = ""
+    inpainting: bool = False
+    parameters: int = 0
+    dtype: str = ""
+    hub: bool = False
+    whole: bool = True
+    title: str = ""
+    problem: str = ""
 
     @property
     def ref(self) -> str:
-        """What a `Recipe` calls it: a name that means the same on every machine, or its folder."""
-        return self.name if self.bundled else self.path
+        """What a `Recipe` calls it: a name that means the same on every machine, or its path."""
+        return self.name if self.bundled or self.hub else self.path
+
+    @property
+    def what(self) -> str:
+        """What it is in a word or three, for example "SDXL Turbo inpainting"."""
+        name = self.title or self.family or "unknown"
+        words = (name, self.variant, "inpainting" if self.inpainting else "")
+        return " ".join(word for word in words if word)
 
 
 class UnknownModelError(LookupError):
@@ -43,82 +80,203 @@ class UnknownModelError(LookupError):
 
 
 def find_models(folders: Iterable[Path | str] = ()) -> list[ModelFile]:
-    """The bundled model, where it is installed, and those in `folders` that hold one."""
-    named = [(BUNDLED, tiny.weights_folder()), *((Path(folder).name, Path(folder)) for folder in folders)]
-    found = (_describe(name, folder) for name, folder in named)
-    return [model for model in found if model is not None]
+    """The models in `folders` and in every folder that is known, by name, the bundled one first; see `iter_models`."""
+    return sorted(
+        iter_models(folders), key=lambda model: (not model.bundled, model.name.casefold(), model.path)
+    )
+
+
+def models_in(folder: Path | str) -> list[ModelFile]:
+    """The models in one folder and below it, by name; never fails."""
+    found = (_describe(place) for place in walk(expand(folder)))
+    return sorted(
+        (model for model in found if model is not None), key=lambda model: (model.name.casefold(), model.path)
+    )
+
+
+def iter_models(folders: Iterable[Path | str] = (), stop: Stop | None = None) -> Iterator[ModelFile]:
+    """The bundled model, where it is installed, then those in `folders` and in every folder that is known, as found.
+
+    Those that cannot be loaded are among them, with their problem. Takes milliseconds a model; never fails.
+    """
+    bundled = tiny.weights_folder()
+    seen = {str(bundled)}
+    if (model := _folder(BUNDLED, bundled)) is not None:
+        yield model
+    for place in _places(folders, stop):
+        if place.path not in seen and (model := _describe(place)) is not None:
+            seen.add(place.path)
+            yield model
 
 
 def describe(ref: str) -> ModelFile:
-    """The model that `ref` names; raises `UnknownModelError`."""
-    folder = resolve(ref)
-    model = _describe(ref if ref == BUNDLED else folder.name, folder)
-    if model is None and ref == BUNDLED:
+    """The model that `ref` names (see `resolve`); raises `UnknownModelError` if there is none, or no model."""
+    path = resolve(ref)
+    place = Place(str(path), path.is_dir(), "checkpoint")
+    model = _folder(BUNDLED, path) if path == tiny.weights_folder() else _describe(place)
+    if model is not None:
+        return model
+    if ref == BUNDLED:
         raise UnknownModelError(
             "The bundled model is not installed; install sdtui again from the whole repository."
         )
-    if model is None:
-        raise UnknownModelError(
-            f"{_shown(folder)} is no diffusers model: it has no readable model_index.json."
-        )
-    return model
+    if place.folder:
+        raise UnknownModelError(f"{_shown(path)} is no diffusers model: it has no readable {INDEX}.")
+    found = look_at(place)
+    kind = "file that is no model" if found is None or found.sniffed.kind == "unknown" else found.sniffed.kind
+    raise UnknownModelError(f"{_shown(path)} is a {kind}; name a checkpoint or a model folder.")
 
 
 def resolve(ref: str) -> Path:
-    """The absolute folder of the model that `ref` names: "tiny" or a path. Raises `UnknownModelError`."""
+    """The absolute path of the model that `ref` names. Raises `UnknownModelError`.
+
+    It is "tiny" (the bundled one), the path of a folder or file, or the name of one of the models that `find_models`
+    lists, or the end of its path, if only one has it; a model in the cache of the Hugging Face hub has its id there.
+    """
     if ref == BUNDLED:
         return tiny.weights_folder()
     try:
-        folder = Path(ref).expanduser().absolute()
-        if folder.is_dir():
-            return folder
-        siblings = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        path = Path(ref).expanduser().absolute()
+        if path.is_dir() or path.is_file():
+            return path
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     except (OSError, ValueError, RuntimeError):  # too long, a NUL, no such user
         siblings = []
-    # A path is compared with its neighbours, a bare word with the models that have names.
-    known = siblings if "/" in ref else [BUNDLED]
-    close = difflib.get_close_matches(Path(ref).name, known, n=1)
-    advice = (
-        f"did you mean {_shown(close[0])}?"
-        if close
-        else f"name {BUNDLED} or a folder that diffusers can load."
+    known = [place for place in _places((), None) if _may_be_model(place)]
+    found = sorted(
+        {place.path for place in known if _answers_to(place, ref) and _describe(place) is not None}
     )
+    if len(found) == 1:
+        return Path(found[0])
+    if found:
+        many = ", ".join(_shown(path) for path in found[:_SHOWN])
+        raise UnknownModelError(f"{_shown(ref)!r} means {len(found)} models: {many}; name one by its path.")
+    # A path is compared with its neighbours, a bare word with the models that have names.
+    names = siblings if "/" in ref else [BUNDLED, *(_name(place) for place in known)]
+    close = difflib.get_close_matches(Path(ref).name[:200], names, n=1)
+    advice = f"did you mean {_shown(close[0])}?" if close else f"name {BUNDLED} or the path of a model."
     raise UnknownModelError(f"There is no model {_shown(ref)!r}; {advice}")
+
+
+def hashed_files(model: ModelFile) -> list[Path]:
+    """The weights whose hash names the model: the file, or those of the folder's network."""
+    if model.kind == "file":
+        return [Path(model.path)]
+    pipeline = read_config(Path(model.path) / INDEX).get("_class_name")
+    layout = LAYOUTS.get(pipeline) if isinstance(pipeline, str) else None
+    return weights_of(Path(model.path) / layout.network) if layout else []
+
+
+def _places(folders: Iterable[Path | str], stop: Stop | None) -> Iterator[Place]:
+    """Where models may be: `folders` themselves, those that are files, and what lies below all known folders."""
+    given = [Path(folder).absolute() for folder in folders]
+    yield from (Place(str(path), False, "checkpoint") for path in given if path.suffix.casefold() == SUFFIX)
+    yield from walk((*(root for path in given for root in expand(path)), *roots()), stop)
+
+
+def _may_be_model(place: Place) -> bool:
+    return place.folder or place.kind in ("unknown", *_MODEL_KINDS)
+
+
+def _name(place: Place) -> str:
+    path = Path(place.path)
+    return (hub_id(path) or path.name) if place.folder else path.stem
+
+
+def _answers_to(place: Place, ref: str) -> bool:
+    wanted = ref.casefold().removesuffix(SUFFIX)
+    path = place.path.casefold().removesuffix(SUFFIX)
+    return bool(wanted) and (wanted == _name(place).casefold() or path.endswith(f"/{wanted}"))
 
 
 def _shown(value: Path | str) -> str:
     return sanitise(str(value), newlines=False)[:200]
 
 
-def _describe(name: str, folder: Path) -> ModelFile | None:
-    index, unet, vae = (
-        _config(folder / part) for part in ("model_index.json", "unet/config.json", "vae/config.json")
+def _describe(place: Place) -> ModelFile | None:
+    if place.folder:
+        return _folder(_name(place), Path(place.path))
+    found = look_at(place)
+    return None if found is None or found.sniffed.kind not in _MODEL_KINDS else _file(found)
+
+
+def _file(found: FoundFile) -> ModelFile:
+    sniffed = found.sniffed
+    variant = variant_of(found.name)
+    named = variant.name if variant else ""
+    return ModelFile(
+        name=found.name,
+        path=found.path,
+        family=sniffed.family,
+        bytes=found.bytes,
+        bundled=False,
+        native_size=_NATIVE_SIZES.get(sniffed.family, _NATIVE_SIZES["SD1"]),
+        kind="file",
+        variant=sniffed.variant or named,
+        inpainting=sniffed.inpainting,
+        parameters=sniffed.parameters,
+        dtype=sniffed.dtype,
+        whole=sniffed.has("VAE") and any(part.name in _TEXTS for part in sniffed.parts),
+        title=sniffed.title,
+        problem=found.problem,
     )
+
+
+_TEXTS: Final = frozenset(text for family in FAMILIES for text in family.text)
+
+
+def _folder(name: str, folder: Path) -> ModelFile | None:
+    index = read_config(folder / INDEX)
     if "_class_name" not in index:
         return None
-    width = unet.get("cross_attention_dim")
+    pipeline = index["_class_name"]
+    layout = LAYOUTS.get(pipeline) if isinstance(pipeline, str) else None
+    network = read_config(folder / layout.network / "config.json") if layout else {}
+    family = family_in(layout, network) if layout else ""
+    variant = variant_of(name)
+    parameters, dtype = _measure([folder / part for part in layout.parts] if layout else [])
     return ModelFile(
         name=name,
         path=str(folder.absolute()),
-        family=_FAMILIES.get(width, _COMMON_FAMILY) if isinstance(width, int) else _COMMON_FAMILY,
-        bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        family=family,
+        bytes=sum(map(_size, entries_below(folder))),
         bundled=folder == tiny.weights_folder(),
-        native_size=_native_size(unet, vae),
+        native_size=_native_size(family, network, read_config(folder / "vae" / "config.json")),
+        variant=variant.name if variant else "",
+        inpainting=network.get("in_channels") == INPAINTING_CHANNELS,
+        parameters=parameters,
+        dtype=dtype,
+        hub=bool(hub_id(folder)) and name == hub_id(folder),
+        problem=folder_problem(folder),
     )
 
 
-def _native_size(unet: dict[str, Any], vae: dict[str, Any]) -> int:
-    latent_side = unet.get("sample_size")
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size if entry.is_file() else 0
+    except OSError:  # a link to nothing
+        return 0
+
+
+def _native_size(family: str, network: dict[str, Any], vae: dict[str, Any]) -> int:
+    latent_side = network.get("sample_size")
+    if not isinstance(latent_side, int) or not 0 < latent_side <= _MAX_SIDE:
+        return _NATIVE_SIZES.get(family, _NATIVE_SIZES["SD1"])
     channels = vae.get("block_out_channels")
     blocks = len(channels) if isinstance(channels, list) and channels else 4
-    return (latent_side if isinstance(latent_side, int) else 64) * 2 ** (min(blocks, 8) - 1)
+    return latent_side * 2 ** (min(blocks, 8) - 1)
 
 
-def _config(path: Path) -> dict[str, Any]:
-    """The JSON object in a small file, empty where there is none."""
-    try:
-        if path.stat().st_size > MAX_CONFIG:
-            return {}
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+def _measure(parts: Iterable[Path]) -> tuple[int, str]:
+    """How many numbers the weights in these folders hold, and of which dtype most bytes of them are."""
+    parameters, sizes = 0, Counter[str]()
+    for path in (path for part in parts for path in weights_of(part)):
+        try:
+            tensors = read_header(path).tensors.values()
+        except HeaderError:
+            continue  # the folder's problem says so
+        parameters += sum(info.elements for info in tensors)
+        for info in tensors:
+            sizes[info.dtype] += info.end - info.begin
+    commonest = sizes.most_common(1)
+    return parameters, commonest[0][0] if commonest else ""

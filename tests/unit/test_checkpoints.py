@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from sdcore import tiny
-from sdcore.diffusion.families import FAMILIES
-from sdcore.library import checkpoints
+from sdcore.library import config, paths
 from sdcore.library.checkpoints import UnknownModelError, describe, find_models, resolve
 from sdcore.library.tokens import LIMIT, TokenCounter
+from tests.models import make_sd1, make_sd2, make_sdxl, make_single_file
 
 
-def _model(folder: Path, unet: object, vae: object) -> Path:
+def _model(folder: Path, unet: object, vae: object, pipeline: object = "StableDiffusionPipeline") -> Path:
     """A diffusers folder without its weights."""
-    index = {"_class_name": "StableDiffusionPipeline"}
+    index = {"_class_name": pipeline}
     for part, content in (("model_index.json", index), ("unet/config.json", unet), ("vae/config.json", vae)):
         (folder / part).parent.mkdir(parents=True, exist_ok=True)
         (folder / part).write_text(json.dumps(content))
@@ -33,6 +36,7 @@ def test_a_folder_is_described_from_its_small_files(tmp_path: Path) -> None:
     assert (model.name, model.path, model.family, model.native_size) == ("mine", str(folder), "SD2", 768)
     assert model.bytes == sum(path.stat().st_size for path in folder.rglob("*.json"))
     assert not model.bundled
+    assert model.kind == "folder"
     assert model.ref == str(folder)
 
 
@@ -42,8 +46,11 @@ def test_odd_configs_are_no_reason_to_fail(content: object, tmp_path: Path) -> N
     assert (model.family, model.native_size) == ("SD1", 512)
 
 
-def test_families_are_those_of_the_mathematics() -> None:
-    assert {family.cross_attention_dim: family.name for family in FAMILIES} == checkpoints._FAMILIES
+@pytest.mark.parametrize("pipeline", [[], 3, None, "CustomPipeline"])
+def test_a_folder_of_another_kind_says_what_it_is(pipeline: object, tmp_path: Path) -> None:
+    model = describe(str(_model(tmp_path / "odd", {}, {}, pipeline)))
+    assert (model.family, model.parameters) == ("", 0)
+    assert "does not load" in model.problem
 
 
 def test_agrees_with_the_model_when_it_is_open(sd1_folder: Path) -> None:
@@ -51,6 +58,19 @@ def test_agrees_with_the_model_when_it_is_open(sd1_folder: Path) -> None:
 
     opened, told = open_model(sd1_folder, device="cpu"), describe(str(sd1_folder))
     assert (told.name, told.family, told.native_size) == (opened.name, opened.family, opened.native_size)
+    assert (told.parameters, told.dtype, told.problem) == (opened.parameters, "F32", "")
+
+
+@pytest.mark.parametrize(("family", "make"), [("SD1", make_sd1), ("SD2", make_sd2), ("SDXL", make_sdxl)])
+def test_a_file_is_told_as_its_folder_is(family: str, make: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make(tmp_path / "a lightning model", in_channels=9)
+    file = describe(str(make_single_file(folder)))
+    told = describe(str(folder))
+    assert (told.family, told.variant, told.inpainting, told.problem) == (family, "Lightning", True, "")
+    assert (file.family, file.variant, file.inpainting, file.problem) == (family, "Lightning", True, "")
+    assert (file.kind, file.whole, file.name) == ("file", True, "a lightning model")
+    assert file.bytes == Path(file.path).stat().st_size
+    assert file.ref == file.path
 
 
 def test_the_bundled_model_is_listed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +80,7 @@ def test_the_bundled_model_is_listed_first(tmp_path: Path, monkeypatch: pytest.M
     other = _model(tmp_path / "other", {}, {})
     (tmp_path / "empty").mkdir()
     monkeypatch.setattr(tiny, "weights_folder", lambda: bundled)
-    found = find_models([other, tmp_path / "empty", tmp_path / "absent"])
+    found = find_models([other, tmp_path / "empty", tmp_path / "absent", bundled])
     assert [(model.name, model.bundled, model.ref) for model in found] == [
         ("tiny", True, "tiny"),
         ("other", False, str(other)),
@@ -68,6 +88,7 @@ def test_the_bundled_model_is_listed_first(tmp_path: Path, monkeypatch: pytest.M
     assert found[0].native_size == 128
     assert resolve("tiny") == bundled
     assert describe("tiny") == found[0]
+    assert describe(str(bundled)) == found[0]
 
 
 def test_a_bundled_model_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +96,70 @@ def test_a_bundled_model_that_is_missing(tmp_path: Path, monkeypatch: pytest.Mon
     assert find_models() == []
     with pytest.raises(UnknownModelError, match="not installed"):
         describe("tiny")
+
+
+def _file(path: Path, tensors: dict[str, tuple[int, ...]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.zeros(shape, np.float16) for name, shape in tensors.items()}, path)
+    return path
+
+
+_UNET = {
+    "model.diffusion_model.input_blocks.0.0.weight": (8, 4, 3, 3),
+    "model.diffusion_model.input_blocks.1.1.proj_in.weight": (8, 8, 1, 1),
+}
+
+
+def test_files_and_folders_are_found_and_what_is_wrong_with_them(tmp_path: Path) -> None:
+    models = paths.models_dir()
+    _file(models / "SDXL" / "Good.safetensors", _UNET)
+    _file(models / "a-lora.safetensors", {"lora_unet_attn2_to_k.lora_down.weight": (2, 768)})
+    (models / "old.ckpt").write_bytes(b"\x80\x02")
+    (models / "cut.safetensors").write_bytes(b"\x80")
+    _model(tmp_path / "set" / "with-code", {}, {})
+    (tmp_path / "set" / "with-code" / "pipeline.py").write_text("")
+    config.save(config.Settings(model_folders=(str(tmp_path / "set"),)))
+    found = {model.name: model for model in find_models()}
+    assert list(found) == ["tiny", "cut", "Good", "old", "with-code"]
+    assert {name: bool(model.problem) for name, model in found.items()} == {
+        "tiny": False, "cut": True, "Good": False, "old": True, "with-code": True,
+    }  # fmt: skip
+    assert "Python code" in found["with-code"].problem
+    assert not found["Good"].whole
+    assert (found["Good"].parameters, found["Good"].dtype) == (8 * 4 * 9 + 64, "F16")
+
+
+def test_a_model_answers_to_its_name_and_to_the_end_of_its_path() -> None:
+    models = paths.models_dir()
+    good = _file(models / "SDXL" / "Good.safetensors", _UNET)
+    _file(models / "lora" / "good.safetensors", {"lora_unet_attn2_to_k.lora_down.weight": (2, 768)})
+    folder = _model(models / "a-folder", {}, {})
+    for ref in ("Good", "good", "Good.safetensors", "SDXL/Good", "sdxl/good.safetensors", str(good)):
+        assert resolve(ref) == good
+    assert resolve("A-folder") == folder
+    assert describe("a-folder").ref == str(folder)
+    with pytest.raises(UnknownModelError, match="did you mean Good"):
+        resolve("Goood")
+    _file(models / "SD1" / "good.safetensors", _UNET)
+    with pytest.raises(UnknownModelError, match=r"means 2 models: .*SD1.*SDXL.*by its path"):
+        resolve("good")
+    assert resolve("sdxl/good") == good
+
+
+def test_a_model_of_the_hub_is_called_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    folder = _model(
+        tmp_path / "models--org--sdxl-turbo" / "snapshots" / "abc", {}, {}, "StableDiffusionXLPipeline"
+    )
+    _, model = find_models()
+    assert (model.name, model.ref, model.variant, model.hub) == (
+        "org/sdxl-turbo",
+        "org/sdxl-turbo",
+        "Turbo",
+        True,
+    )
+    assert resolve("org/sdxl-turbo") == folder
+    assert describe("org/sdxl-turbo") == describe(str(folder)) == model
 
 
 def test_what_is_no_model_is_said(tmp_path: Path) -> None:
@@ -94,6 +179,11 @@ def test_what_is_no_model_is_said(tmp_path: Path) -> None:
         assert len(str(caught.value)) < 400
     with pytest.raises(UnknownModelError, match="no diffusers model"):
         describe(str(tmp_path / "stable-one"))
+    lora = _file(tmp_path / "l.safetensors", {"lora_unet_attn2_to_k.lora_down.weight": (2, 768)})
+    with pytest.raises(UnknownModelError, match="is a LoRA"):
+        describe(str(lora))
+    with pytest.raises(UnknownModelError, match="no model"):
+        describe(str(_file(tmp_path / "x.safetensors", {"x": (1,)})))
 
 
 def test_tokens_are_counted_as_the_model_reads_them(sd1_folder: Path) -> None:
@@ -104,10 +194,10 @@ def test_tokens_are_counted_as_the_model_reads_them(sd1_folder: Path) -> None:
     assert counter.exact
     assert counter.limit == LIMIT == reference.model_max_length - 2
     for text in ("", "a", "A Red House, 日本 🏠", "word " * 100, "<|endoftext|>", "tab\tline\n"):
-        assert counter.count(text) == len(
+        assert counter.count(text).tokens == len(
             reference(text, add_special_tokens=False, truncation=False).input_ids
         )
-    assert counter.count("\ud800") == 1
+    assert counter.count("\ud800").tokens == 1
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff"])
@@ -117,7 +207,7 @@ def test_without_a_tokenizer_words_are_counted(content: bytes | None, tmp_path: 
         (tmp_path / "tokenizer" / "tokenizer.json").write_bytes(content)
     counter = TokenCounter(tmp_path)
     assert not counter.exact
-    assert counter.count("a red house, at night") == 6
+    assert counter.count("a red house, at night").tokens == 6
 
 
 def test_none_of_it_imports_torch(sd1_folder: Path) -> None:

@@ -54,6 +54,9 @@ def test_comments_and_unknown_keys_stay(tmp_path: Path) -> None:
         "preview_fps = -1",
         "preview_fps = nan",
         "outputs = '~nobody-at-all/x'",
+        "model_folders = '/a'",
+        "model_folders = ['/a', '']",
+        "model_folders = ['~nobody-at-all/x']",
     ],
 )
 def test_a_bad_value_is_said_and_the_default_used(line: str, tmp_path: Path) -> None:
@@ -77,12 +80,29 @@ def test_a_broken_file_is_said_and_left_alone(text: bytes, tmp_path: Path) -> No
     assert path.read_bytes() == text
 
 
-def test_what_cannot_be_changed_safely_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ['note = """\nmodel = 1\n"""\n', '"model" = "old"\n'])
+def test_what_cannot_be_changed_safely_is_left_alone(text: str, tmp_path: Path) -> None:
     path = tmp_path / "c"
-    path.write_text('model = """\nmany\nlines"""\n')
+    path.write_text(text)
     with pytest.raises(SettingsError, match="by hand"):
         save(Settings(model="new"), path)
-    assert path.read_text() == 'model = """\nmany\nlines"""\n'
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("value", ["['/old']", "[\n  '/old', # why\n]", '"""\nold"""'])
+def test_a_value_of_many_lines_is_replaced_as_a_whole(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    path.write_text(f"# mine\nmodel_folders = {value}\nmouse = false # not here\n")
+    wanted = Settings(model_folders=("/a b", "/日本 🏠", 'q"\\\x7f'), mouse=False)
+    save(wanted, path)
+    assert load(path) == (wanted, [])
+    assert path.read_text().startswith("# mine\nmodel_folders = [")
+    assert path.read_text().endswith("]\nmouse = false # not here\n")
+
+
+def test_a_name_that_is_no_text_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="rename it"):
+        save(Settings(model_folders=("/a\udcff",)), tmp_path / "c")
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

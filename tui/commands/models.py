@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 from argparse import Namespace
+from pathlib import Path
 
 import msgspec
 
 from sdcore.library import checkpoints
+from sdcore.library.checkpoints import ModelFile, UnknownModelError
 from sdcore.library.config import load
+from sdcore.library.fitting import size_text
+from sdcore.library.hashes import known_hash
 from tui.commands.console import CommandError, say_columns, say_json
 
 
 def run(options: Namespace) -> int:
-    """List the bundled model, the settings' own and the folders that were named."""
-    settings, _ = load()
-    named = [] if settings.model == checkpoints.BUNDLED else [settings.model]
-    try:
-        asked = [checkpoints.describe(folder) for folder in options.folders]
-    except checkpoints.UnknownModelError as fault:
-        raise CommandError(str(fault)) from fault
-    found = {model.path: model for model in (*checkpoints.find_models(named), *asked)}.values()
+    """List the models in all folders that are known, the settings' own, and those that were named."""
+    asked = [model for name in options.folders for model in _named(name)]
+    with contextlib.suppress(UnknownModelError):
+        asked.append(checkpoints.describe(load()[0].model))
+    found = list({model.path: model for model in (*checkpoints.find_models(), *asked)}.values())
     if not found:
         raise CommandError("There is no model; install sdtui again from the whole repository.")
-    if options.json:
-        for model in found:
-            say_json(msgspec.to_builtins(model))
-        return 0
-    rows = [
-        (model.name, model.family, f"{model.native_size} px", _size(model.bytes), model.path)
-        for model in found
-    ]
-    say_columns([("NAME", "FAMILY", "NATIVE", "SIZE", "PATH"), *rows])
+    for model in found if options.json else ():
+        known = known_hash(checkpoints.hashed_files(model))
+        say_json({**msgspec.to_builtins(model), "hash": known or None})
+    if not options.json:
+        say_columns([("NAME", "FAMILY", "NATIVE", "SIZE", "PATH"), *map(_row, found)])
     return 0
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+def _named(name: str) -> list[ModelFile]:
+    """The model called so, or those in the folder of that name."""
+    try:
+        return [checkpoints.describe(name)]
+    except UnknownModelError as fault:
+        inside = checkpoints.models_in(Path(name).expanduser()) if Path(name).is_dir() else []
+        if not inside:
+            raise CommandError(str(fault)) from fault
+        return inside
+
+
+def _row(model: ModelFile) -> tuple[str, ...]:
+    where = f"{model.path}\n{model.problem}" if model.problem else model.path
+    return model.name, model.what, f"{model.native_size} px", size_text(model.bytes), where
