@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from sdcore.spec.families import FAMILIES
+
 
 class ScheduleChoice(msgspec.Struct, frozen=True):
     """A noise schedule as a person meets it: which sigmas the steps visit between most and no noise."""
@@ -20,7 +22,8 @@ class SamplerChoice(msgspec.Struct, frozen=True):
     """A sampler as a person meets it.
 
     `evals_per_step` counts the forward passes of the network in one step. `schedules` names the noise
-    schedules that the sampler can follow. `stochastic` samplers draw new noise while they run.
+    schedules that the sampler can follow, `flow_schedules` those that it can for flow models: none where it cannot
+    sample them. `stochastic` samplers draw new noise while they run.
     """
 
     name: str
@@ -29,6 +32,7 @@ class SamplerChoice(msgspec.Struct, frozen=True):
     evals_per_step: int = 1
     stochastic: bool = False
     aliases: tuple[str, ...] = ()
+    flow_schedules: tuple[str, ...] = ()
 
 
 class NamedChoice(msgspec.Struct, frozen=True):
@@ -39,13 +43,14 @@ class NamedChoice(msgspec.Struct, frozen=True):
 
 
 EMPHASIS_MEAN = "original"
+EMPHASIS_IGNORE = "ignore"
 EMPHASES: tuple[NamedChoice, ...] = (
     NamedChoice(EMPHASIS_MEAN, "embeddings times their weight, then scaled to keep the mean, as A1111 does"),
     NamedChoice("no norm", "embeddings times their weight, and no more"),
     NamedChoice(
         "ComfyUI", "from the empty prompt's embeddings towards the word's, as far as its weight says"
     ),
-    NamedChoice("ignore", "weights are read and left out: every word counts the same"),
+    NamedChoice(EMPHASIS_IGNORE, "weights are read and left out: every word counts the same"),
 )
 """How the weights of words act on their embeddings, the default first."""
 
@@ -94,6 +99,7 @@ SCHEDULES: tuple[ScheduleChoice, ...] = (
 _SPACED = (AUTOMATIC, SGM_UNIFORM)
 _SIGMAS = (AUTOMATIC, KARRAS, EXPONENTIAL, BETA, SGM_UNIFORM)
 _SIGMAS_AYS = (*_SIGMAS, ALIGN_YOUR_STEPS)
+_FLOW_SIGMAS = (*_SIGMAS, CUSTOM)
 
 SAMPLERS: tuple[SamplerChoice, ...] = (
     SamplerChoice(
@@ -107,6 +113,7 @@ SAMPLERS: tuple[SamplerChoice, ...] = (
         "the plain first-order step: fast, soft, predictable",
         (*_SIGMAS_AYS, CUSTOM),
         aliases=("euler", "k_euler"),
+        flow_schedules=_FLOW_SIGMAS,
     ),
     SamplerChoice(
         "Euler a",
@@ -121,6 +128,7 @@ SAMPLERS: tuple[SamplerChoice, ...] = (
         _SIGMAS_AYS,
         2,
         aliases=("heun", "k_heun"),
+        flow_schedules=_SIGMAS,
     ),
     SamplerChoice("DPM2", "second order by the midpoint", _SIGMAS, 2, aliases=("dpm_2", "k_dpm_2")),
     SamplerChoice(
@@ -131,6 +139,7 @@ SAMPLERS: tuple[SamplerChoice, ...] = (
         "second-order multistep at one forward a step: a good default",
         _SIGMAS_AYS,
         aliases=("dpmpp_2m", "k_dpmpp_2m"),
+        flow_schedules=(AUTOMATIC,),
     ),
     SamplerChoice(
         "DPM++ 2M SDE",
@@ -148,7 +157,11 @@ SAMPLERS: tuple[SamplerChoice, ...] = (
         ("dpmpp_sde", "k_dpmpp_sde"),
     ),
     SamplerChoice(
-        "UniPC", "predictor and corrector: good images from 10 steps", _SIGMAS, aliases=("uni_pc", "unipc")
+        "UniPC",
+        "predictor and corrector: good images from 10 steps",
+        _SIGMAS,
+        aliases=("uni_pc", "unipc"),
+        flow_schedules=(AUTOMATIC,),
     ),
     SamplerChoice("DEIS", "exponential integrator: good images from 15 steps", _SIGMAS, aliases=("deis",)),
     SamplerChoice("DDIM", "the deterministic classic (arXiv 2010.02502)", _SPACED, aliases=("ddim",)),
@@ -177,6 +190,22 @@ SAMPLERS: tuple[SamplerChoice, ...] = (
     ),
 )
 """Every sampler, the default first."""
+
+
+def samplers_for(family_name: str) -> tuple[SamplerChoice, ...]:
+    """The samplers that a family of models can use; all of them for a family that is not known."""
+    flow = is_flow_family(family_name)
+    return tuple(choice for choice in SAMPLERS if choice.flow_schedules or not flow)
+
+
+def schedules_for(sampler: SamplerChoice, family_name: str) -> tuple[str, ...]:
+    """The names of the noise schedules that a sampler can follow for a family of models."""
+    return sampler.flow_schedules if is_flow_family(family_name) else sampler.schedules
+
+
+def is_flow_family(name: str) -> bool:
+    """Whether a family's networks predict the velocity of a flow; false for a family that is not known."""
+    return any(one.flow for one in FAMILIES if one.name == name)
 
 
 def find_sampler(name: str) -> SamplerChoice | None:

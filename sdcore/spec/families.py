@@ -108,7 +108,10 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     Variant(
         name="Lightning", marks=("lightning",), steps=4, guidance_scale=1.0, sampler="Euler", schedule="SGM uniform"
     ),
-    Variant(name="Hyper", marks=("hyper",), steps=8, guidance_scale=1.0, sampler="TCD", schedule="automatic"),
+    Variant(
+        name="Hyper", marks=("hyper-sd", "hyper_sd", "hypersd", "hyper-flux", "hyper_flux"), steps=8,
+        guidance_scale=1.0, sampler="TCD", schedule="automatic",
+    ),
     Variant(
         name="Turbo", marks=("turbo",), steps=4, guidance_scale=1.0, sampler="Euler a", schedule="SGM uniform"
     ),

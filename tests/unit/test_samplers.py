@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
-from sdcore.diffusion import samplers
-from sdcore.diffusion.samplers import align_your_steps, make_sampler
+from sdcore.diffusion import schedulers
+from sdcore.diffusion.samplers import make_sampler
+from sdcore.diffusion.schedulers import align_your_steps
 from sdcore.spec import choices
 
 FEWER = ("DDIM", "DDPM", "PLMS", "DPM++ 2M", "DPM++ 2M SDE", "UniPC", "DEIS")
@@ -18,8 +19,8 @@ PAIRS = [(sampler.name, schedule) for sampler in choices.SAMPLERS for schedule i
 
 
 def test_the_two_tables_name_the_same_samplers_and_schedules() -> None:
-    assert set(samplers._SAMPLERS) == {sampler.name for sampler in choices.SAMPLERS}
-    assert set(samplers._SCHEDULES) == {schedule.name for schedule in choices.SCHEDULES}
+    assert set(schedulers.MEANINGS) == {sampler.name for sampler in choices.SAMPLERS}
+    assert set(schedulers.SPACINGS) == {schedule.name for schedule in choices.SCHEDULES}
 
 
 @pytest.mark.parametrize(("name", "schedule"), PAIRS)

@@ -16,8 +16,11 @@ def run(options: Namespace) -> int:
         for sampler in choices.SAMPLERS:
             say_json(msgspec.to_builtins(sampler))
         return 0
-    rows = [(sampler.name, str(sampler.evals_per_step), sampler.summary) for sampler in choices.SAMPLERS]
-    say_columns([("SAMPLER", "FORWARDS", ""), *rows])
+    rows = [
+        (sampler.name, str(sampler.evals_per_step), "yes" if sampler.flow_schedules else "", sampler.summary)
+        for sampler in choices.SAMPLERS
+    ]
+    say_columns([("SAMPLER", "FORWARDS", "FLOW", ""), *rows])
     say()
     say_columns([("SCHEDULE", ""), *((schedule.name, schedule.summary) for schedule in choices.SCHEDULES)])
     return 0

@@ -1,114 +1,65 @@
-"""Opening a model from a folder in the layout of diffusers. Nothing is loaded before all of it is checked."""
+"""A model in a folder in the layout of diffusers. Nothing is loaded before all of it is checked."""
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
-import torch
-import transformers
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
+from typing import Any
 
 from sdcore.diffusion import preview
-from sdcore.diffusion.devices import choose_device, default_dtype
-from sdcore.diffusion.families.unet import UNetAdapter
-from sdcore.diffusion.model import Model, ModelError
+from sdcore.diffusion.loading.configs import read_json
+from sdcore.diffusion.loading.network import Plan, plan
+from sdcore.diffusion.loading.parts import Part, parts_of
+from sdcore.diffusion.loading.tokenizers import open_tokenizer
+from sdcore.diffusion.loading.weights import WeightFiles
+from sdcore.diffusion.model import ModelError
 from sdcore.diffusion.preview import PreviewFactors
-from sdcore.diffusion.text import TextEncoder
-from sdcore.spec.families import family_of_text_width
+from sdcore.model_folder import INDEX, LAYOUTS, family_in, folder_problem, weights_of
 
-Progress = Callable[[str, float], None]
-
-_CLASSES: Final[dict[str, tuple[str, ...]]] = {
-    "_class_name": ("StableDiffusionPipeline",),
-    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
-    "text_encoder": ("CLIPTextModel",),
-    "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL",),
-}
-"""The classes that a folder may name. Anything else is refused before any of it is loaded."""
+SCHEDULER = Path("scheduler") / "scheduler_config.json"
 
 
-def open_folder(
-    folder: Path,
-    name: str,
-    *,
-    device: str = "auto",
-    dtype: torch.dtype | None = None,
-    progress: Progress | None = None,
-) -> Model:
-    """Open the diffusers model in `folder`, to be called `name`; see `sdcore.open_model`. Raises `ModelError`."""
-    began = time.perf_counter()
-    target = choose_device(device)
-    kind = dtype or default_dtype(target)
-    check_folder(folder)
-    transformers.utils.logging.disable_progress_bar()
-    report = progress or (lambda stage, fraction: None)
-    try:
-        report("tokenizer", 0.0)
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        report("text encoder", 0.05)
-        network = _load(CLIPTextModel, folder, "text_encoder", kind, target)
-        report("UNet", 0.2)
-        unet = _load(UNet2DConditionModel, folder, "unet", kind, target)
-        report("VAE", 0.8)
-        autoencoder = _load(AutoencoderKL, folder, "vae", kind, target)
-        noise = msgspec.json.decode((folder / "scheduler" / "scheduler_config.json").read_bytes())
-        report("checksum", 0.9)
-        model_hash = _hash_of(folder / "unet")
-    except (OSError, ValueError, KeyError, RuntimeError, msgspec.DecodeError) as error:
-        raise ModelError(f"The model in {folder} cannot be loaded: {_first_line(error)}") from error
-    report("ready", 1.0)
-    family = family_of_text_width(unet.config.cross_attention_dim)
-    return Model(
-        name, family.name, target, kind, UNetAdapter(TextEncoder(tokenizer, network), unet), autoencoder, noise,
-        preview.load(folder) or PreviewFactors(family.preview, family.preview_bias), model_hash,
-        time.perf_counter() - began,
-    )  # fmt: skip
+class FolderSource:
+    """The `Source` that a folder is. Raises `ModelError` unless it has known classes alone, no code and no pickle."""
 
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise ModelError(f"There is no model folder at {folder}.")
+        if problem := folder_problem(folder):
+            raise ModelError(problem)
+        self.folder = folder
+        self.index: Mapping[str, Any] = read_json(folder / INDEX)
+        layout = LAYOUTS[self.index["_class_name"]]
+        self._network = layout.network
+        self.family = family_in(layout, self._config(layout.network))
+        self.parts: Sequence[Part] = [part for part in parts_of(layout) if self._has(part)]
 
-def check_folder(folder: Path) -> None:
-    """Raise `ModelError` unless `folder` is a diffusers folder of known classes that holds no code and no pickle."""
-    if not folder.is_dir():
-        raise ModelError(f"There is no model folder at {folder}.")
-    index = folder / "model_index.json"
-    try:
-        parts = msgspec.json.decode(index.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError) as error:
-        raise ModelError(
-            f"{folder} is not a diffusers model: its model_index.json cannot be read."
-        ) from error
-    if next(folder.rglob("*.py"), None):
-        raise ModelError(f"{folder} holds Python code, which sdtui never runs: use a folder without it.")
-    for part, allowed in _CLASSES.items():
-        named = parts.get(part)
-        name = named[-1] if isinstance(named, list) and named else named
-        if name not in allowed:
-            known = ", ".join(allowed)
-            raise ModelError(
-                f"{folder} names {str(name)[:60]!r} as its {part.strip('_')}; sdtui knows {known}."
-            )
+    @property
+    def hashed(self) -> Sequence[Path]:
+        """The weights of the network."""
+        return weights_of(self.folder / self._network)
 
+    @property
+    def preview_factors(self) -> PreviewFactors | None:
+        """Those kept in the folder."""
+        return preview.load(self.folder)
 
-def _load(kind: Any, folder: Path, part: str, dtype: torch.dtype, device: torch.device) -> Any:
-    network = kind.from_pretrained(folder / part, dtype=dtype, use_safetensors=True, local_files_only=True)
-    return network.to(device).eval().requires_grad_(False)
+    def tokenizer(self, part: Part) -> Any:
+        """The folder's own."""
+        return open_tokenizer(part, self.folder / part.folder)
 
+    def plan(self, part: Part) -> Plan:
+        """The network of a part's folder."""
+        folder = self.folder / part.folder
+        return plan(part, self._config(part.folder), WeightFiles(weights_of(folder)), folder)
 
-def _hash_of(folder: Path) -> str:
-    """Ten hex digits of the SHA-256 of the weights in `folder` (all shards, in the order of their names)."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()[:10]
+    def noise(self, network: Any) -> dict[str, Any]:
+        """The folder's scheduler config."""
+        return read_json(self.folder / SCHEDULER)
 
+    def _has(self, part: Part) -> bool:
+        named = self.index.get(part.folder)
+        return isinstance(named, list) and bool(named) and named[-1] is not None
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    def _config(self, part: str) -> dict[str, Any]:
+        return read_json(self.folder / part / "config.json")

@@ -1,0 +1,67 @@
+"""A VAE that takes the place of a model's own: a folder, a single file, or that of another model."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Final
+
+from sdcore.diffusion import ladder
+from sdcore.diffusion.loading.configs import beside, config_of, read_json
+from sdcore.diffusion.loading.conversion import Tensors
+from sdcore.diffusion.loading.conversion import vae as converted
+from sdcore.diffusion.loading.network import Plan, fill, plan
+from sdcore.diffusion.loading.parts import VAE, Part
+from sdcore.diffusion.loading.weights import Meter, WeightFiles
+from sdcore.diffusion.model import Model, ModelError
+from sdcore.diffusion.preview import PreviewFactors
+from sdcore.model_folder import weights_of
+from sdcore.spec.families import family
+
+PART: Final = Part(VAE, "AutoencoderKL")
+"""What it has to be."""
+
+_LATENTS: Final = "decoder.conv_in.weight"
+"""Its second axis has a place for each latent channel."""
+
+
+def plan_vae(path: Path, family_name: str) -> Plan:
+    """The VAE at `path` for models of a family: a folder of diffusers (of a VAE or of a whole model), or a file (a VAE
+    alone or a checkpoint). Raises `ModelError` with one sentence."""
+    tensors: Tensors
+    if path.is_dir():
+        folder = path / VAE if (path / VAE).is_dir() else path
+        files = weights_of(folder)
+        if not files:
+            raise ModelError(f"{folder} has no VAE: it holds no .safetensors file.")
+        config, tensors = read_json(folder / "config.json"), WeightFiles(files)
+        if config.get("_class_name", PART.kind) != PART.kind:
+            raise ModelError(
+                f"{folder} is a {str(config['_class_name'])[:60]!r}; sdtui loads {PART.kind} alone."
+            )
+    else:
+        config = config_of(family_name, VAE, beside(path))
+        tensors = converted(WeightFiles([path]), config)
+    first = tensors.get(_LATENTS)
+    if first is None or first.ndim != 4:
+        raise ModelError(f"{path} holds no VAE.")
+    wanted = family(family_name).latent_channels
+    if first.shape[1] != wanted:
+        raise ModelError(
+            f"The VAE in {path} makes {first.shape[1]} latent channels, and {family_name} models have {wanted}: choose "
+            f"a VAE for {family_name}."
+        )
+    return plan(PART, config, tensors, path)
+
+
+def replace_vae(model: Model, planned: Plan, factors: PreviewFactors | None = None) -> Model:
+    """The model with another VAE; all else is shared. `factors` are those fitted to that VAE, if there are any."""
+    shown = family(model.family)
+    changed = dataclasses.replace(
+        model,
+        vae=fill(planned, model.device, model.dtype, Meter(lambda stage, fraction: None, planned.nbytes)),
+        preview_factors=factors or PreviewFactors(shown.preview, shown.preview_bias),
+    )
+    if model.thrift.rung.placement != "resident":
+        ladder.place(changed, model.thrift.rung.placement)
+    return changed
