@@ -7,6 +7,7 @@ import msgspec
 from sdcore.diffusion.scaling import network_input
 from sdcore.diffusion.trace import Trace
 from sdcore.spec.compare import parameter_differences, word_runs
+from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import CompareView, ParameterDifference
 
 Images = tuple[int, int]
@@ -16,8 +17,7 @@ Images = tuple[int, int]
 def compare(first: Trace, second: Trace, images: Images = (0, 0)) -> CompareView:
     """The words, parameters and latents that differ between one image of a run and one of another."""
     one, other = (
-        msgspec.structs.replace(trace.recipe, seed=trace.recipe.seed + image)
-        for trace, image in zip((first, second), images, strict=True)
+        _of_image(trace.recipe, image) for trace, image in zip((first, second), images, strict=True)
     )
     parameters = parameter_differences(one, other)
     if first.model_hash != second.model_hash:
@@ -45,11 +45,15 @@ def divergence(first: Trace, second: Trace, images: Images = (0, 0)) -> tuple[fl
 
 def why_apart(first: Trace, second: Trace, images: Images = (0, 0)) -> str:
     """One sentence on why two runs cannot be laid side by side step by step; empty if they can."""
-    one, other = first.segments[0].recipe, second.segments[0].recipe
+    one, other = (
+        _of_image(trace.segments[0].recipe, image)
+        for trace, image in zip((first, second), images, strict=True)
+    )
     pairs = {
-        "seeds": (one.seed + images[0], other.seed + images[1]),
+        "seeds": (_seeds(one), _seeds(other)),
         "sizes": ((one.width, one.height), (other.width, other.height)),
         "steps": (one.steps, other.steps),
+        "strengths": (_strengths(one), _strengths(other)),
         "forward passes a step": (first.evals_per_step, second.evals_per_step),
         "model families": (first.family, second.family),
     }
@@ -63,6 +67,22 @@ def why_apart(first: Trace, second: Trace, images: Images = (0, 0)) -> str:
         if image >= count:
             return f"One of the runs has no image {image}."
     return ""
+
+
+def _of_image(recipe: Recipe, image: int) -> Recipe:
+    return msgspec.structs.replace(recipe.for_image(image), batch_size=recipe.batch_size)
+
+
+def _seeds(recipe: Recipe) -> tuple[float, ...]:
+    varies = recipe.variation_strength > 0
+    return (recipe.seed, recipe.variation_seed, recipe.variation_strength) if varies else (recipe.seed,)
+
+
+def _strengths(recipe: Recipe) -> tuple[float, ...]:
+    """How much noise each pass begins with."""
+    first = recipe.strength if recipe.init_image else 1.0
+    second = (recipe.hires_scale, recipe.hires_strength, recipe.hires_steps)
+    return (first, *second) if recipe.enlarges else (first,)
 
 
 def _distance(first: Trace, second: Trace, place: int, images: Images) -> float:

@@ -10,12 +10,17 @@ import msgspec
 
 from sdcore.diffusion.loop import Step, sample
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.passes import Course
 from sdcore.diffusion.trace import Trace, empty, kept_as_it_goes, run_out, solver
 from sdcore.spec.lineage import Parent, Segment
-from sdcore.spec.recipe import Recipe, check
+from sdcore.spec.recipe import Recipe
+from sdcore.spec.suiting import check_for
 
 FORKABLE: Final = ("prompt", "negative_prompt", "guidance_scale", "seed", "sampler", "schedule")
 """What of a recipe may change in the middle of a run."""
+
+ENLARGING: Final = ("hires_scale", "hires_steps", "hires_strength", "hires_upscaler")
+"""What may change as well as long as the second pass has not begun: so a run that had none can be given one."""
 
 _SAME_LEVEL: Final = 0.01
 """The relative difference of two noise levels up to which one sampler may take over from another."""
@@ -32,7 +37,7 @@ def start_fork(model: Model, trace: Trace, step: int, recipe: Recipe) -> tuple[T
     are the old ones, bit for bit; where another sampler takes over, it has no history, and `Trace.exact` is false.
     Raises `ForkError` where the run cannot go on so, `TraceError` where it cannot be repeated, `RecipeError`.
     """
-    recipe = check(recipe)
+    recipe = check_for(recipe, model.family)
     _check_fork(model, trace, step, recipe)
     kept = tuple(segment for segment in trace.segments if segment.start <= step)
     before = kept[-1].recipe
@@ -41,10 +46,8 @@ def start_fork(model: Model, trace: Trace, step: int, recipe: Recipe) -> tuple[T
     count = step + 1
     there = trace.snapshot(step, model.device)
     after = there.latents * new.handed_over(count)
-    new.latents += [*trace.latents[:count], after.cpu()]
-    new.uncond += trace.uncond[:count]
-    new.text += trace.text[:count]
-    new.estimates += trace.estimates[:count]
+    new.passes += [one.until(count - one.first) for one in trace.passes if one.first < count]
+    new.passes[-1].latents[-1] = after.cpu()
     new.seconds += trace.seconds[:count]
     takes_over = solver(before) != solver(recipe)
     resume = replace(
@@ -65,13 +68,13 @@ def fork(
     **changes: Any,
 ) -> Trace:
     """The trace of a run that leaves `trace` after forward `step` (negative ones count from the last recorded) with
-    these `changes` of its recipe, of the fields in FORKABLE. See `start_fork` for what is raised."""
+    these `changes` of its recipe, of the fields in FORKABLE and ENLARGING. See `start_fork` for what is raised."""
     with_model = model or trace.model
     if with_model is None:
         raise ForkError(
             "This trace was read from disk; say with which model to go on: fork(trace, step, model=…)."
         )
-    if unknown := [name for name in changes if name not in FORKABLE]:
+    if unknown := [name for name in changes if name not in (*FORKABLE, *ENLARGING)]:
         raise ForkError(f"A fork cannot change {', '.join(unknown)}; it can change {', '.join(FORKABLE)}.")
     at = step + len(trace) if step < 0 else step
     new, steps = start_fork(with_model, trace, at, msgspec.structs.replace(trace.recipe, **changes))
@@ -81,28 +84,35 @@ def fork(
 def _check_fork(model: Model, trace: Trace, step: int, recipe: Recipe) -> None:
     if not 0 <= step < len(trace):
         raise ForkError(f"There is no step {step} to fork at; this trace has 0 to {len(trace) - 1}.")
-    if step + 1 >= trace.total:
-        raise ForkError(f"Step {step} is the last one; fork earlier, where something is left to change.")
     if model.model_hash != trace.model_hash:
         raise ForkError("This trace was made by other weights; open the model that made it.")
-    segment, sampler = trace.at(step)
-    fixed = [
-        name
-        for name in Recipe.__struct_fields__
-        if name not in FORKABLE and getattr(recipe, name) != getattr(segment.recipe, name)
+    segment, course = trace.at(step)
+    changed = [
+        name for name in Recipe.__struct_fields__ if getattr(recipe, name) != getattr(segment.recipe, name)
     ]
-    if fixed:
-        raise ForkError(f"A fork cannot change {', '.join(fixed)}; it can change {', '.join(FORKABLE)}.")
-    if solver(recipe) == solver(segment.recipe):
-        return
-    other, at = trace.sampler_for(recipe), step + 1
-    single = other.evals_per_step == sampler.evals_per_step == 1
-    if not single or len(other.timesteps) != trace.total:
+    able = (*FORKABLE, *ENLARGING) if step < course.parts[0].end else FORKABLE
+    if fixed := [name for name in changed if name not in able]:
+        raise ForkError(f"A fork cannot change {', '.join(fixed)}; it can change {', '.join(able)}.")
+    same = solver(recipe) == solver(segment.recipe)
+    other = course if same and not set(changed) & set(ENLARGING) else trace.course_for(recipe)
+    at = step + 1
+    if at >= other.total:
+        raise ForkError(f"Step {step} is the last one; fork earlier, where something is left to change.")
+    if (
+        not same and at < course.part_at(step).end
+    ):  # a pass begins from clean latents, whichever sampler made them
+        _check_taking_over(segment.recipe, course, recipe, other, at)
+
+
+def _check_taking_over(before: Recipe, course: Course, recipe: Recipe, other: Course, at: int) -> None:
+    """Whether one sampler can go on where another has left, in the middle of a pass."""
+    single = other.evals_per_step == course.evals_per_step == 1
+    if not single or other.part_at(at).end != course.part_at(at).end:
         raise ForkError(
-            f"{recipe.sampler} cannot take over from {segment.recipe.sampler}: only samplers with one forward pass a "
-            "step can, and as many steps."
+            f"{recipe.sampler} cannot take over from {before.sampler}: only samplers with one forward pass a step "
+            "can, and as many steps."
         )
-    level, wanted = sampler.sigmas[at], other.sigmas[at]
+    level, wanted = course.sigmas[at], other.sigmas[at]
     if abs(level - wanted) > _SAME_LEVEL * level:
         raise ForkError(
             f"{recipe.sampler} with the {recipe.schedule} schedule would be at sigma {wanted:.3f} here, where this run "

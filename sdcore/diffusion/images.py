@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 
@@ -20,7 +20,12 @@ def to_images(pixels: Tensor) -> list[Image.Image]:
 def to_pixels(images: Sequence[Image.Image]) -> Tensor:
     """RGB images of one size as pixels (B, 3, H, W) in -1..1, float32."""
     arrays = np.stack([np.asarray(image.convert("RGB")) for image in images])
-    return torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 255 * 2 - 1
+
+
+def fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """An image resized (Lanczos) and cut about its middle so that it covers `size` (width, height)."""
+    return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
 
 def image_grid(images: Sequence[Image.Image], columns: int | None = None, gap: int = 2) -> Image.Image:

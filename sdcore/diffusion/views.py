@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from sdcore.diffusion.attention import AttentionError, attention_view
-from sdcore.diffusion.guidance import guidance_for
+from sdcore.diffusion.conditioning import equally_long
 from sdcore.diffusion.images import image_grid
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.pictures import grey, image_picture
 from sdcore.diffusion.preview import PreviewFactors
+from sdcore.diffusion.prompting import beside_the_first, pieces_at, sampler_step
 from sdcore.diffusion.scaling import network_input
+from sdcore.diffusion.t5 import T5Encoder
 from sdcore.diffusion.text import TextEncoder
 from sdcore.diffusion.trace import Trace
+from sdcore.spec.prompt import Piece
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import (
     HISTOGRAM_BINS,
@@ -47,7 +49,6 @@ THUMBNAIL: Final = 128
 """The longer side of a picture on a contact sheet, in pixels; smaller where many have to fit."""
 
 LARGEST_SHEET: Final = 1024
-POSITIONS: Final = 77
 _GAP: Final = 2
 
 
@@ -58,39 +59,50 @@ class ViewError(ValueError):
 # -- text ----------------------------------------------------------------------------------------------------------
 
 
-def text_view(model: Model, recipe: Recipe) -> TextView:
-    """The prompts of a recipe as tokens and embeddings. Norms and distances are L2 norms over an embedding.
+def text_view(model: Model, recipe: Recipe, step: int = 0) -> TextView:
+    """The prompts of a recipe as tokens and embeddings, as they stand at forward `step`; of prompts that AND joins, the
+    first. Norms and distances are L2 norms over an embedding, its weight applied.
 
     The unconditional embeddings are those of the negative prompt, or without guidance of the empty prompt.
     """
-    encoder = model.text_encoder
-    guided = guidance_for(recipe, model.family).needs_uncond
-    text = encoder.encode(recipe.prompt)
-    uncond = encoder.encode(recipe.negative_prompt if guided else "")
-    bound = torch.cat([uncond, text]) if guided else text
+    guided = model.needs_uncond(recipe)
+    negative = recipe.negative_prompt if guided else ""
+    at = sampler_step(recipe, step)
+    model.addons.put_in(recipe)
+    said = equally_long(
+        [model.adapter.told(recipe.prompt, recipe), model.adapter.told(negative, recipe, negative=True)]
+    )
+    text, uncond = (one.at(at)[0][1].embeddings.float().cpu() for one in said)
+    pieces = pieces_at(recipe.prompt, recipe, at), pieces_at(negative, recipe, at, negative=True)
     latents = (recipe.batch_size, *model.latent_shape(recipe.width, recipe.height))
-    halves = len(bound)
+    halves = 1 + guided
     shapes = {
-        "token ids": encoder.tokenize(recipe.prompt).ids.shape,
+        "token ids": model.text_encoder.tokenize(pieces[0]).ids.shape,
         "text embeddings": text.shape,
-        "embeddings for the network": bound.shape,
+        "embeddings for the network": (halves, *text.shape[1:]),
         "latents": latents,
         "network input": (halves * latents[0], *latents[1:]),
         "pixels": (recipe.batch_size, model.vae.config.out_channels, recipe.height, recipe.width),
     }
     return TextView(
-        prompt=_prompt_view(encoder, recipe.prompt, text, uncond),
-        negative=_prompt_view(encoder, recipe.negative_prompt, uncond, uncond) if guided else None,
+        prompt=_prompt_view(model.text_encoder, pieces[0], text, uncond, beside_the_first(recipe.prompt)),
+        negative=_prompt_view(model.text_encoder, pieces[1], uncond, uncond) if guided else None,
         shapes=tuple((name, tuple(shape)) for name, shape in shapes.items()),
     )
 
 
-def _prompt_view(encoder: TextEncoder, prompt: str, embeddings: Tensor, uncond: Tensor) -> PromptView:
-    tokens = encoder.tokenize(prompt)
-    ids, attended = tokens.ids[0].tolist(), tokens.attention_mask[0].bool().tolist()
+def _prompt_view(
+    encoder: TextEncoder | T5Encoder,
+    pieces: tuple[Piece, ...],
+    embeddings: Tensor,
+    uncond: Tensor,
+    left_out: str = "",
+) -> PromptView:
+    tokens = encoder.tokenize(pieces)
+    ids, attended = tokens.ids.flatten().tolist(), tokens.attention_mask.flatten().bool().tolist()
     texts = {token: encoder.token_text(token) for token in set(ids)}
-    norms = embeddings[0].float().norm(dim=-1).tolist()
-    distances = (embeddings[0].float() - uncond[0].float()).norm(dim=-1).tolist()
+    norms = embeddings[0].norm(dim=-1).tolist()
+    distances = (embeddings[0] - uncond[0]).norm(dim=-1).tolist()
     special: dict[int, TokenKind] = {
         encoder.tokenizer.bos_token_id: "start",
         encoder.tokenizer.eos_token_id: "end",
@@ -108,7 +120,7 @@ def _prompt_view(encoder: TextEncoder, prompt: str, embeddings: Tensor, uncond: 
             )
             for position in range(len(ids))
         ),
-        left_out=tokens.truncated,
+        left_out=left_out,
     )
 
 
@@ -130,7 +142,8 @@ def latents_view(trace: Trace, step: int, image: int, what: LatentsKind) -> Late
     channels, height, width = latents.shape
     finite = latents[latents.isfinite()].abs()
     bound = float(finite.max()) if finite.numel() else 0.0
-    pixel_shape = (3, trace.recipe.height, trace.recipe.width)
+    recipe = trace.part_at(step if what == "latents" else 0).recipe
+    pixel_shape = (3, recipe.height, recipe.width)
     return LatentsView(
         channels=tuple(_channel_view(channel, bound) for channel in latents),
         latent_shape=(channels, height, width),
@@ -263,7 +276,8 @@ class ViewRequest:
 
 
 def _text(ask: ViewRequest) -> TextView:
-    return text_view(ask.same_model(), ask.trace.at(ask.step)[0].recipe)
+    part = ask.trace.part_at(ask.step)
+    return text_view(ask.same_model(), part.recipe, ask.step - part.first)
 
 
 def _attention(ask: ViewRequest) -> AnyView:
@@ -298,7 +312,6 @@ def make_view(what: ViewKind, ask: ViewRequest) -> AnyView:
     counts = {
         "step": (ask.step, len(trace)),
         "image": (ask.image, trace.recipe.batch_size),
-        "token position": (ask.position, POSITIONS),
     }
     for name, (value, count) in counts.items():
         if not 0 <= value < count:

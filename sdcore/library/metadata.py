@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from sdcore.library import record
 from sdcore.spec import infotext
 from sdcore.spec.facts import ImageFacts
-from sdcore.spec.recipe import Recipe
+from sdcore.spec.recipe import Recipe, at_rest
 from sdcore.spec.sanitise import sanitise
 
 __all__ = ["ImageFacts", "MetadataError", "open_image", "read_image", "read_pixels"]
@@ -24,8 +24,8 @@ MAX_CHUNK: Final = 1024 * 1024
 """Characters of a text chunk above which it is not looked at."""
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
-# What Pillow raises for broken files, besides its own kinds.
-_BROKEN: Final = (UnidentifiedImageError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
+BROKEN: Final = (UnidentifiedImageError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
+"""What Pillow raises for broken files, besides OSError."""
 
 
 class MetadataError(Exception):
@@ -62,7 +62,7 @@ def open_image(path: Path | str) -> Image.Image:
         raise MetadataError(f"There is no file {name}; check the path.") from fault
     except PermissionError as fault:
         raise MetadataError(f"{name} may not be read; change its permissions.") from fault
-    except _BROKEN as fault:
+    except BROKEN as fault:
         raise MetadataError(f"{name} is damaged or is no PNG, JPEG or WebP image.") from fault
     except OSError as fault:
         raise MetadataError(f"{name} could not be read: {sanitise(fault.strerror or str(fault))}.") from fault
@@ -73,7 +73,7 @@ def read_pixels(path: Path | str) -> Image.Image:
     with open_image(path) as image:
         try:
             return image.convert("RGB")
-        except (OSError, MemoryError, *_BROKEN) as fault:
+        except (OSError, MemoryError, *BROKEN) as fault:
             name = sanitise(str(path), newlines=False)
             raise MetadataError(f"{name} is cut off or damaged; its pixels cannot be read.") from fault
 
@@ -86,7 +86,8 @@ def _from_record(text: str) -> ImageFacts | None:
         return None
     said: dict[str, Any] = msgspec.to_builtins(made)
     extra = {key: value for key, value in said.items() if key not in {"version", "recipe", "model_hash"}}
-    fields = {name: getattr(made.recipe, name) for name in Recipe.__struct_fields__}
+    unsaid = at_rest(made.recipe)
+    fields = {name: getattr(made.recipe, name) for name in Recipe.__struct_fields__ if name not in unsaid}
     return ImageFacts(**fields, model_hash=made.model_hash or None, writer="sdtui", extra=extra, exact=True)
 
 

@@ -26,9 +26,19 @@ def cache_dir() -> Path:
     return _folder("cache", platformdirs.user_cache_dir(_APP))
 
 
+def models_dir() -> Path:
+    """A person's models, LoRA files and embeddings, in any order."""
+    return _folder("models", str(Path(platformdirs.user_data_dir(_APP)) / "models"))
+
+
 def outputs_dir() -> Path:
     """The images, in one folder a day."""
     return _folder("outputs", str(Path(platformdirs.user_pictures_dir()) / _APP))
+
+
+def inputs_dir() -> Path:
+    """Copies of the images that others were made from."""
+    return _folder("inputs", str(Path(platformdirs.user_data_dir(_APP)) / "inputs"))
 
 
 def runtime_dir() -> Path:

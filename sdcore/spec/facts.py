@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from sdcore.spec import choices
 from sdcore.spec.recipe import Recipe
 
 
@@ -49,6 +50,12 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
     exact: bool = False
 
     def recipe(self) -> Recipe:
-        """The recipe that the image tells of; what it does not say is as in `Recipe()`. Not checked."""
+        """The recipe that the image tells of; what it does not say is what its writer leaves out, or else as in
+        `Recipe()`. Not checked."""
         said = {name: getattr(self, name) for name in Recipe.__struct_fields__}
-        return Recipe(**{name: value for name, value in said.items() if value is not None})
+        told = {name: value for name, value in said.items() if value is not None}
+        return Recipe(**{**_LEFT_OUT.get(self.writer or "", {}), **told})
+
+
+_LEFT_OUT: Final[dict[str, dict[str, Any]]] = {"A1111": {"rng": choices.RNG_PHILOX}}
+"""What programs do without saying so, where it is not what we do: the web UI names its noise unless it is a GPU's."""

@@ -5,8 +5,9 @@
     Steps: 30, Sampler: LMS, Schedule type: Automatic, CFG scale: 7.5, Seed: 1632, Size: 128x128, Model: tiny
 
 The text cannot hold everything: a prompt with a line that starts with "Negative prompt:" reads back split
-there, and the batch is not named. That is why our images carry a lossless record beside it
-(`sdcore.library.record`), which wins when an image is read.
+there, and it names neither the batch, nor the folder of a model, nor what does not act, such as the strength of a
+run without an init image. That is why our images carry a lossless record beside it (`sdcore.library.record`),
+which wins when an image is read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any, Final
 
 from sdcore.spec import choices
@@ -43,8 +45,18 @@ _SCHEDULES_THERE: Final = {
 }
 
 
-def write(recipe: Recipe, *, model_hash: str = "", version: str = "") -> str:
-    """The `parameters` text of `recipe`. `model_hash` and `version` are left out when empty."""
+_EMPHASES_THERE: Final = {
+    choice.name: choice.name.capitalize() for choice in choices.EMPHASES if choice.name.islower()
+}
+_RNGS_THERE: Final = {choices.RNG_CPU: "CPU", choices.RNG_PHILOX: "NV"}
+_UPSCALERS_THERE: Final = {choices.UPSCALE_LATENT: "Latent"}
+
+
+def write(
+    recipe: Recipe, *, model_hash: str = "", version: str = "", extras: Mapping[str, str] | None = None
+) -> str:
+    """The `parameters` text of `recipe`. `model_hash` and `version` are left out when empty; `extras` are keys that no
+    field of a recipe has, such as "Lora hashes"."""
     pairs = {
         "Steps": str(recipe.steps),
         "Sampler": recipe.sampler,
@@ -53,13 +65,57 @@ def write(recipe: Recipe, *, model_hash: str = "", version: str = "") -> str:
         "Seed": str(recipe.seed),
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": model_hash,
-        "Model": recipe.model,
+        "Model": _stem(recipe.model),
+        "VAE": _stem(recipe.vae),
+        **_started(recipe),
+        "Clip skip": str(recipe.clip_skip) if recipe.clip_skip > 1 else "",
+        "RNG": _RNGS_THERE[recipe.rng],
+        **_enlarged(recipe),
+        "Emphasis": _named(recipe.emphasis, choices.EMPHASIS_MEAN, _EMPHASES_THERE),
+        "CFG Rescale": _number(recipe.guidance_rescale) if recipe.guidance_rescale else "",
         _CUSTOM_SIGMAS: ", ".join(_number(sigma) for sigma in recipe.sigmas),
+        **(extras or {}),
         "Version": version,
     }
     negative = [f"{_NEGATIVE} {recipe.negative_prompt}"] if recipe.negative_prompt else []
     line = ", ".join(f"{key}: {_quote(value)}" for key, value in pairs.items() if value)
     return "\n".join([recipe.prompt, *negative, line])
+
+
+def _started(recipe: Recipe) -> dict[str, str]:
+    """What a run begins from, beside its seed."""
+    pairs = {}
+    if recipe.variation_strength > 0:
+        pairs = {
+            "Variation seed": str(recipe.variation_seed),
+            "Variation seed strength": _number(recipe.variation_strength),
+        }
+    if recipe.init_image:
+        pairs |= {"Denoising strength": _number(recipe.strength), "Init image": recipe.init_image}
+    if recipe.init_image and recipe.mask_image:
+        pairs |= {"Mask image": recipe.mask_image, "Mask blur": str(recipe.mask_blur)}
+    return pairs
+
+
+def _enlarged(recipe: Recipe) -> dict[str, str]:
+    """How its image is enlarged. The web UI has one strength alone, and no init image together with this."""
+    if not recipe.enlarges:
+        return {}
+    return {
+        "Hires strength" if recipe.init_image else "Denoising strength": _number(recipe.hires_strength),
+        "Hires upscale": _number(recipe.hires_scale),
+        "Hires steps": str(recipe.hires_steps) if recipe.hires_steps else "",
+        "Hires upscaler": _UPSCALERS_THERE.get(recipe.hires_upscaler, recipe.hires_upscaler),
+    }
+
+
+def _stem(ref: str) -> str:
+    """A model or VAE as other programs name it: without its folders, which are nobody else's business."""
+    return PurePath(ref).name.removesuffix(".safetensors") or ref if ref.startswith("/") else ref
+
+
+def _named(value: str, default: str, there: dict[str, str]) -> str:
+    return "" if value == default else there.get(value, value)
 
 
 def _number(value: float) -> str:
@@ -90,7 +146,8 @@ def read(text: str) -> ImageFacts | None:
             extra[key] = value
         else:
             fields.update(said)
-    return ImageFacts(**_unfold(fields), writer=_writer(pairs), extra=extra)
+    writer = _writer(pairs)
+    return ImageFacts(**_unfold(_of_the_second_pass(fields, writer)), writer=writer, extra=extra)
 
 
 def read_pairs(line: str) -> dict[str, str]:
@@ -187,6 +244,12 @@ def _sigmas(value: str) -> dict[str, Any] | None:
     return None if None in numbers else {"sigmas": tuple(numbers)}
 
 
+def _choice(field: str, known: tuple[choices.NamedChoice, ...], there: dict[str, str]) -> _Understand:
+    ours = {choice.name.casefold(): choice.name for choice in known}
+    ours |= {name.casefold(): our for our, name in there.items()}
+    return lambda value: {field: ours[value.casefold()]} if value.casefold() in ours else None
+
+
 _FIELDS: Final[dict[str, _Understand]] = {
     "Steps": _whole("steps"),
     "Sampler": _word("sampler"),
@@ -196,10 +259,33 @@ _FIELDS: Final[dict[str, _Understand]] = {
     "Size": _size,
     "Model hash": _word("model_hash"),
     "Model": _word("model"),
+    "VAE": _word("vae"),
+    "Variation seed": _whole("variation_seed"),
+    "Variation seed strength": _real("variation_strength"),
     "Denoising strength": _real("strength"),
+    "Init image": _word("init_image"),
+    "Mask image": _word("mask_image"),
+    "Mask blur": _whole("mask_blur"),
     "Clip skip": _whole("clip_skip"),
+    "RNG": _choice("rng", choices.RNGS, _RNGS_THERE),
+    "Hires upscale": _real("hires_scale"),
+    "Hires steps": _whole("hires_steps"),
+    "Hires strength": _real("hires_strength"),
+    "Hires upscaler": _choice("hires_upscaler", choices.UPSCALERS, _UPSCALERS_THERE),
+    "Emphasis": _choice("emphasis", choices.EMPHASES, _EMPHASES_THERE),
+    "CFG Rescale": _real("guidance_rescale"),
     _CUSTOM_SIGMAS: _sigmas,
 }
+
+
+def _of_the_second_pass(fields: dict[str, Any], writer: str) -> dict[str, Any]:
+    """`fields` with the strength of a text-to-image run where it acts: on its enlarged image."""
+    if "strength" not in fields or "hires_scale" not in fields or "init_image" in fields:
+        return fields
+    told = {"hires_strength": fields["strength"], **fields}
+    if writer == _OURS:
+        del told["strength"]
+    return told
 
 
 def _unfold(fields: dict[str, Any]) -> dict[str, Any]:
@@ -222,5 +308,6 @@ def _writer(pairs: dict[str, str]) -> str:
     return _WRITERS.get(pairs.get("Version", "").split(" ")[0], "A1111")
 
 
-_WRITERS: Final = {"sdtui": "sdtui"}
+_OURS: Final = "sdtui"
+_WRITERS: Final = {_OURS: _OURS}
 """The writer by the first word of its `Version`; whoever else writes this format writes as A1111 does."""

@@ -19,6 +19,8 @@ SIZE_MULTIPLE: Final = 8
 MAX_CLIP_SKIP: Final = 12
 MAX_MASK_BLUR: Final = 256
 MAX_HIRES_SCALE: Final = 8.0
+LEAST_HIRES_STRENGTH: Final = 0.05
+"""Below it a second pass would take its few steps from a table of more than the samplers have."""
 FIRST_PROMPT: Final = (
     "Highly detailed small japanese house, radiant light, detailed and intricate environment"
 )
@@ -78,8 +80,49 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
         The images of a batch that varies have one seed and a variation seed each; without a variation a seed each.
         """
-        field = "variation_seed" if self.variation_strength > 0 else "seed"
+        field = self._counted()
         return msgspec.structs.replace(self, batch_size=1, **{field: getattr(self, field) + index})
+
+    def whole_batch(self, index: int, size: int) -> Recipe:
+        """The recipe of the batch of `size` whose image `index` (0-based) this one makes."""
+        field = self._counted()
+        return msgspec.structs.replace(self, batch_size=size, **{field: getattr(self, field) - index})
+
+    def _counted(self) -> str:
+        return "variation_seed" if self.variation_strength > 0 else "seed"
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether a second pass enlarges what the first has made."""
+        return self.hires_scale > 1
+
+    def final_size(self, multiple: int = SIZE_MULTIPLE) -> tuple[int, int]:
+        """Width and height in pixels of the image that is saved, its sides multiples of `multiple`."""
+        if not self.enlarges:
+            return self.width, self.height
+        width, height = (
+            round(side * self.hires_scale / multiple) * multiple for side in (self.width, self.height)
+        )
+        return width, height
+
+
+_OPTIONAL: Final = Recipe.__struct_fields__[Recipe.__struct_fields__.index("clip_skip") :]
+_ACTS_WITH: Final = {
+    "strength": "init_image",
+    "mask_blur": "mask_image",
+    "hires_steps": "hires_scale",
+    "hires_strength": "hires_scale",
+    "hires_upscaler": "hires_scale",
+    "variation_seed": "variation_strength",
+}
+
+
+def at_rest(recipe: Recipe) -> frozenset[str]:
+    """The fields of a recipe that add nothing to a plain run of a model: as they are in `Recipe()`, and so is what
+    they would act with."""
+    plain = Recipe()
+    same = {name for name in _OPTIONAL if getattr(recipe, name) == getattr(plain, name)}
+    return frozenset(name for name in same if _ACTS_WITH.get(name, name) in same)
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -182,9 +225,18 @@ def _images(recipe: Recipe) -> list[Problem | None]:
         orphan = "A mask needs an image to repaint: name an init image." if recipe.mask_image else ""
         return [Problem("mask_image", orphan)] if orphan else []
     return [
-        _real("strength", recipe.strength, 0.0, 1.0),
+        _real("strength", recipe.strength, 0.0, 1.0) or _nothing_to_run(recipe),
         _whole("mask_blur", recipe.mask_blur, 0, MAX_MASK_BLUR),
     ]
+
+
+def _nothing_to_run(recipe: Recipe) -> Problem | None:
+    if int(recipe.steps * recipe.strength) > 0:
+        return None
+    count = f"{recipe.steps} step{'s' * (recipe.steps > 1)}"
+    return Problem(
+        "strength", f"Strength {recipe.strength:g} leaves none of {count} to run; raise one of them."
+    )
 
 
 def _enlarging(recipe: Recipe) -> list[Problem | None]:
@@ -194,15 +246,15 @@ def _enlarging(recipe: Recipe) -> list[Problem | None]:
     problems = [
         _real("hires_scale", scale, 1.0, MAX_HIRES_SCALE),
         _whole("hires_steps", recipe.hires_steps, 0, MAX_STEPS),
-        _real("hires_strength", recipe.hires_strength, 0.0, 1.0),
+        _real("hires_strength", recipe.hires_strength, LEAST_HIRES_STRENGTH, 1.0),
         _listed("hires_upscaler", recipe.hires_upscaler, choices.UPSCALERS),
     ]
     side = max(recipe.width, recipe.height)
     if problems[0] is None and side * scale > MAX_SIZE:
         most = f"{MAX_SIZE} pixels"
-        problems.append(
-            Problem("hires_scale", f"{side} pixels enlarged {scale:g} times is more than {most}.")
-        )
+        problems[0] = Problem("hires_scale", f"{side} pixels enlarged {scale:g} times is more than {most}.")
+    elif problems[0] is None and recipe.mask_image:
+        problems[0] = Problem("hires_scale", "A repaint cannot be enlarged in the same run; repaint first.")
     return problems
 
 
@@ -244,4 +296,4 @@ def _unknown(field: str, value: str, known: list[str]) -> Problem:
     close = difflib.get_close_matches(value.casefold(), [name.casefold() for name in known], n=1)
     hint = next((name for name in known if close and name.casefold() == close[0]), None)
     advice = f"did you mean {hint}?" if hint else f"choose one of {', '.join(known)}."
-    return Problem(field, f"There is no {field} called {value[:40]!r}; {advice}")
+    return Problem(field, f"There is no {field.replace('_', ' ')} called {value[:40]!r}; {advice}")

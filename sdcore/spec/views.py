@@ -51,8 +51,8 @@ TokenKind = Literal["start", "word", "end", "padding"]
 
 
 class TokenView(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the 77 positions: its id, the text it stands for, whether the mask lets it be attended to, the norm
-    of its embedding, and that embedding's distance to the unconditional one at the same position."""
+    """One of the 77 positions of a chunk: its id, the text it stands for, whether the mask lets it be attended to, the
+    norm of its embedding, and that embedding's distance to the unconditional one at the same position."""
 
     position: int
     id: int
@@ -64,7 +64,8 @@ class TokenView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PromptView(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt as the network reads it; `left_out` is the text that falls off the end."""
+    """A prompt as the network reads it, its chunks one after another. `left_out` is text that is read, but not shown
+    here: the prompts that AND adds to the first."""
 
     tokens: tuple[TokenView, ...]
     left_out: str

@@ -182,6 +182,22 @@ def test_a_run_that_changed_its_prompt_counts_the_steps_with_the_last(model: Mod
     assert not torch.equal(attention_maps(model, forked, 0), attention_maps(model, relabelled, 0))
 
 
+def test_words_of_a_second_chunk_have_maps_of_their_own(model: Model) -> None:
+    recipe = msgspec.structs.replace(RECIPE, prompt="ab BREAK fog", guidance_scale=2.0)
+    run = Trace.record(model, recipe)
+    maps = attention_maps(model, run, 1)
+    assert maps.shape == (2, 154, 13, 9)
+    torch.testing.assert_close(maps.sum(dim=1), torch.ones(2, 13, 9), rtol=1e-5, atol=1e-5)
+    assert attention_view(model, run, 1, 0, 78).word == "f"
+
+
+def test_a_prompt_that_changes_on_its_way_counts_the_steps_with_the_last_words(model: Model) -> None:
+    run = Trace.record(model, msgspec.structs.replace(RECIPE, prompt="[ab:fog:1] AND a"))
+    each = torch.stack([attention_maps(model, run, step) for step in range(1, len(run))])
+    torch.testing.assert_close(attention_over_run(model, run), each.mean(dim=0))
+    assert [attention_view(model, run, step, 0, 1).word for step in (0, 1, None)] == ["ab", "f", "f"]
+
+
 @pytest.mark.parametrize("step", [1, None])
 @pytest.mark.parametrize("image", [0, 1])
 def test_a_view_is_the_heat_of_one_token(model: Model, trace: Trace, step: int | None, image: int) -> None:

@@ -185,8 +185,25 @@ def test_models(sd1_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {"name", "path", "family", "bytes", "bundled"} <= set(said)
     assert (said["name"], said["path"], said["bundled"]) == (sd1_folder.name, str(sd1_folder), False)
+    assert (said["kind"], said["problem"], said["hash"]) == ("folder", "", None)
     assert cli.main(["models", str(sd1_folder)]) == 0
     assert sd1_folder.name in capsys.readouterr().out
+
+
+def test_models_in_a_folder_and_what_is_wrong_with_them(
+    sd1_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "any\x1b.ckpt").write_bytes(b"\x80")
+    assert cli.main(["models", str(tmp_path)]) == 0
+    listed = capsys.readouterr().out
+    assert "any\ufffd" in listed
+    assert "pickle" in listed
+    assert cli.main(["models", str(sd1_folder.parent), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["path"] == str(sd1_folder)
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["models", str(tmp_path / "empty")]) == 1
+    assert "no diffusers model" in capsys.readouterr().err
 
 
 def test_status_and_stop_without_an_engine(capsys: pytest.CaptureFixture[str]) -> None:

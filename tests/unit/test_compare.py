@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from sdcore.diffusion.checksum import Checksum
 from sdcore.diffusion.compare import compare, divergence, why_apart
 from sdcore.diffusion.fork import fork
 from sdcore.diffusion.model import Model
@@ -155,20 +156,21 @@ def test_runs_that_cannot_be_laid_side_by_side_say_why(
 
 
 def test_a_run_without_a_step_says_so(trace: Trace) -> None:
-    empty = replace(trace, latents=[], uncond=[], text=[], estimates=[], seconds=[])
+    empty = replace(trace, passes=[], seconds=[])
     assert why_apart(trace, empty) == "One of the runs has no recorded step yet."
 
 
 def test_a_cancelled_run_is_compared_as_far_as_it_goes(model: Model, trace: Trace) -> None:
     other = Trace.record(model, changed(prompt="sea"))
     whole = divergence(trace, other)
-    del other.seconds[2:], other.text[2:], other.uncond[2:], other.estimates[2:], other.latents[3:]
+    other.passes = [other.passes[0].until(2)]
+    del other.seconds[2:]
     assert divergence(trace, other) == divergence(other, trace)[:1] + whole[1:3]
 
 
 def test_a_comparison_survives_the_wire_and_names_other_weights(model: Model, trace: Trace) -> None:
     other = Trace.record(model, changed(prompt="ab sea", negative_prompt="fog", guidance_scale=5.0))
-    other.model_hash = "0123456789"
+    other.checksum = Checksum(known="0123456789")
     view = compare(trace, other)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(view), type=CompareView) == view
     assert [(run.kind, run.text) for run in view.prompt] == [

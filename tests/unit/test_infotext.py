@@ -28,8 +28,49 @@ def test_is_written_as_the_web_ui_does() -> None:
         "a house\nat night\n"
         "Negative prompt: blurry\n"
         "Steps: 30, Sampler: DPM++ 2M, Schedule type: SGM Uniform, CFG scale: 7, Seed: 1632, Size: 512x768, "
-        "Model hash: 0123456789, Model: tiny, Version: sdtui 1"
+        "Model hash: 0123456789, Model: tiny, RNG: CPU, Version: sdtui 1"
     )
+
+
+def test_what_acts_is_written_under_the_names_of_the_web_ui() -> None:
+    varied = Recipe(
+        vae="sdxl.vae.safetensors", clip_skip=2, rng="gpu", emphasis="no norm", guidance_rescale=0.7,
+        variation_seed=9, variation_strength=0.25, hires_scale=1.5, hires_steps=12, hires_strength=0.4,
+    )  # fmt: skip
+    assert (
+        infotext.write(varied)
+        .splitlines()[-1]
+        .endswith(
+            "Model: tiny, VAE: sdxl.vae.safetensors, Variation seed: 9, Variation seed strength: 0.25, Clip skip: 2, "
+            "RNG: NV, Denoising strength: 0.4, Hires upscale: 1.5, Hires steps: 12, Hires upscaler: Latent, "
+            "Emphasis: No norm, CFG Rescale: 0.7"
+        )
+    )
+    painted = Recipe(init_image="input:0123456789abcdef", mask_image="/a/b.png", strength=0.6, mask_blur=8)
+    assert (
+        infotext.write(painted)
+        .splitlines()[-1]
+        .endswith(
+            'Model: tiny, Denoising strength: 0.6, Init image: "input:0123456789abcdef", Mask image: /a/b.png, '
+            "Mask blur: 8, RNG: CPU"
+        )
+    )
+
+
+def test_what_does_not_act_is_not_written() -> None:
+    idle = Recipe(strength=0.3, mask_blur=9, hires_steps=5, hires_strength=0.9, variation_seed=4)
+    assert infotext.write(idle) == infotext.write(Recipe())
+
+
+def test_the_values_of_others_that_are_none_of_ours_are_kept() -> None:
+    facts = infotext.read(
+        "p\nSteps: 20, Sampler: Euler, Seed: 1, Denoising strength: 0.5, RNG: CPU, Hires upscale: 2, "
+        "Hires upscaler: R-ESRGAN 4x+, Emphasis: Mystery"
+    )
+    assert facts is not None
+    assert (facts.rng, facts.hires_scale, facts.hires_strength) == ("cpu", 2.0, 0.5)
+    assert (facts.hires_upscaler, facts.emphasis) == (None, None)
+    assert facts.extra == {"Hires upscaler": "R-ESRGAN 4x+", "Emphasis": "Mystery"}
 
 
 def test_only_values_that_need_it_are_quoted() -> None:
@@ -50,12 +91,27 @@ def test_every_recipe_reads_back_equal(recipe: Recipe) -> None:
     assert facts.model_hash == "0123456789"
     assert facts.writer == "sdtui"
     again = facts.recipe()
-    if _plain(recipe.prompt):
-        assert again == recipe
-    else:
-        # The one thing that the text cannot hold; our images carry a record that can.
-        same = {"prompt": "", "negative_prompt": ""}
-        assert {**_fields(again), **same} == {**_fields(recipe), **same}
+    # What the text cannot hold; our images carry a record that can.
+    same = {name: ref for name in ("model", "vae") if (ref := getattr(recipe, name)).startswith("/")}
+    if not _plain(recipe.prompt):
+        same |= {"prompt": recipe.prompt, "negative_prompt": recipe.negative_prompt}
+    assert {**_fields(again), **same} == _fields(recipe)
+
+
+@pytest.mark.parametrize(
+    ("ref", "written"),
+    [("/home/me/models/dream.safetensors", "dream"), ("/models/dream-xl/", "dream-xl"), ("tiny", "tiny")],
+)
+def test_a_model_is_named_without_its_folders(ref: str, written: str) -> None:
+    assert f"Model: {written}, VAE: {written}," in infotext.write(Recipe(model=ref, vae=ref))
+
+
+def test_the_web_ui_draws_as_a_gpu_unless_it_says_otherwise() -> None:
+    said = "p\nSteps: 20, Sampler: Euler, Seed: 1, Size: 64x64"
+    silent, named = infotext.read(said), infotext.read(f"{said}, RNG: CPU")
+    assert silent is not None
+    assert named is not None
+    assert (silent.rng, silent.recipe().rng, named.recipe().rng) == (None, "gpu", "cpu")
 
 
 def _fields(recipe: Recipe) -> dict[str, object]:
@@ -83,11 +139,11 @@ def test_a_text_of_the_web_ui() -> None:
     )
     assert (facts.model, facts.model_hash) == ("v1-5-pruned", "6ce0161689")
     assert (facts.strength, facts.clip_skip) == (0.45, 2)
+    assert (facts.hires_scale, facts.hires_strength, facts.hires_steps) == (2.0, 0.45, None)
     assert facts.writer == "A1111"
     assert facts.extra == {
         "Face restoration": "CodeFormer",
         "ENSD": "31337",
-        "Hires upscale": "2",
         "Lora hashes": "x: 0123, y: 4567",
         "Version": "v1.9.4",
     }

@@ -116,7 +116,7 @@ def test_equals_the_official_pipeline(
         {"guidance_scale": 1.0},
         {"guidance_scale": 0.0, "batch_size": 2},
         {"steps": 2},
-        {"prompt": "long " * 100},
+        {"prompt": "long " * 18},
         {"seed": 2**62},
     ],
     ids=str,

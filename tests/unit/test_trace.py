@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from sdcore.diffusion.checksum import Checksum
 from sdcore.diffusion.fork import ForkError, fork, start_fork
 from sdcore.diffusion.loop import Step, sample
 from sdcore.diffusion.model import Model
@@ -183,7 +184,7 @@ def test_a_fork_wants_the_model_that_made_the_run(trace: Trace, model: Model, tm
     read = Trace.load(trace.save(tmp_path / "run.safetensors"))
     with pytest.raises(ForkError, match="with which model"):
         fork(read, 2)
-    read.model_hash = "0123456789"
+    read.checksum = Checksum(known="0123456789")
     with pytest.raises(ForkError, match="other weights"):
         fork(read, 2, model=model)
     with pytest.raises(RecipeError):
@@ -192,13 +193,14 @@ def test_a_fork_wants_the_model_that_made_the_run(trace: Trace, model: Model, tm
 
 def test_latents_that_do_not_follow_from_one_another_are_not_continued(model: Model) -> None:
     changed = Trace.record(model, recipe())
-    changed.latents[2] = changed.latents[2] + 1e-6
+    latents = changed.passes[0].latents
+    latents[2] = latents[2] + 1e-6
     with pytest.raises(TraceError, match="Step 1 of this trace does not repeat"):
         fork(changed, 3)
 
 
 def test_a_run_that_was_left_can_be_forked_where_it_got_to(model: Model, trace: Trace) -> None:
-    part = Trace(trace.segments, trace.training_noise, trace.preview_factors, trace.model_hash, trace.family)
+    part = Trace(trace.segments, trace.training_noise, trace.preview_factors, trace.checksum, trace.family)
     for step in trace[:3]:
         part.append(step)
     assert (len(part), part.total) == (3, 6)
@@ -213,7 +215,7 @@ def damaged(path: Path, **changes: object) -> None:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(json.loads(file.read(size))["__metadata__"]["sdtui_trace"])
     for name, value in changes.items():
-        if name in tensors:
+        if isinstance(value, torch.Tensor):
             tensors[name] = value
         else:
             header[name] = value
@@ -242,6 +244,40 @@ def test_a_damaged_trace_is_refused_in_a_sentence(
     damaged(path, **changes)
     with pytest.raises(TraceError, match=r"run\.safetensors is damaged or is no trace"):
         Trace.load(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"drawn": [0]},
+        {"drawn": []},
+        {"channels_last": []},
+        {"noise": torch.zeros(1, 4, 8, 9)},
+        {"mask": torch.zeros(1, 4, 8, 8)},
+        {"segments": [{"start": 0, "recipe": {"width": 64, "height": 64, "steps": 3}}]},
+    ],
+    ids=str,
+)
+def test_a_beginning_that_does_not_fit_is_refused_in_a_sentence(
+    trace: Trace, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    path = trace.save(tmp_path / "run.safetensors")
+    damaged(path, **changes)
+    with pytest.raises(TraceError, match=r"run\.safetensors is damaged or is no trace"):
+        Trace.load(path)
+
+
+def test_a_trace_of_the_first_version_is_read(trace: Trace, model: Model, tmp_path: Path) -> None:
+    path = trace.save(tmp_path / "run.safetensors")
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(json.loads(file.read(size))["__metadata__"]["sdtui_trace"])
+    old = {name: value for name, value in header.items() if name not in ("drawn", "channels_last")}
+    tensors = {name: tensor for name, tensor in load_file(path).items() if name != "noise"}
+    save_file(tensors, path, {"sdtui_trace": json.dumps(old | {"version": 1})})
+    read = Trace.load(path)
+    assert torch.equal(read.initial_noise, trace.initial_noise)
+    assert torch.equal(fork(read, 2, model=model)[-1].next_latents, trace[-1].next_latents)
 
 
 def test_what_is_no_trace_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -122,6 +122,13 @@ def test_a_forked_run_has_the_tokens_of_the_segment() -> None:
     assert [traces.text_key(Place(info, step)).step for step in (0, 7, 8, 20)] == [0, 0, 8, 8]
 
 
+@pytest.mark.parametrize("field", ["prompt", "negative_prompt"])
+def test_a_prompt_that_changes_has_the_tokens_of_the_step(field: str) -> None:
+    recipe = msgspec.structs.replace(RUN.recipe, **{field: "a [red|blue] house"})
+    info = msgspec.structs.replace(RUN.info, segments=(Segment(start=0, recipe=recipe),))
+    assert [traces.text_key(Place(info, step)).step for step in (-2, 0, 7, 20)] == [0, 0, 7, 20]
+
+
 def test_views_of_the_whole_run_are_fetched_again_as_it_grows() -> None:
     grown = msgspec.structs.replace(RUN.info, recorded=12)
     for key in (traces.guidance_key, lambda place: traces.sheet_key(place, 2),

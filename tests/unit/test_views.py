@@ -13,9 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
+from sdcore.diffusion.checksum import Checksum
 from sdcore.diffusion.fork import fork
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.recorded import Recorded
 from sdcore.diffusion.scaling import network_input
+from sdcore.diffusion.start import Start
 from sdcore.diffusion.trace import Trace
 from sdcore.diffusion.views import (
     LARGEST_SHEET,
@@ -138,10 +141,31 @@ def test_shapes_are_those_that_go_through_the_network(model: Model, scale: float
     }
 
 
-def test_what_falls_off_the_end_is_said(model: Model) -> None:
-    view = text_view(model, changed(prompt="ab " * 76 + "cd"))
-    assert view.prompt.tokens[76].kind == "end"
-    assert view.prompt.left_out.split() == ["ab", "cd"]
+def test_a_long_prompt_is_shown_chunk_by_chunk(model: Model) -> None:
+    view = text_view(model, changed(prompt="ab " * 76))
+    assert view.negative is not None
+    kinds = [token.kind for token in view.prompt.tokens]
+    assert kinds == ["start", *["word"] * 75, "end", "start", "word", "end", *["padding"] * 74]
+    assert [token.position for token in view.prompt.tokens] == list(range(154))
+    assert len(view.negative.tokens) == 77
+    assert dict(view.shapes)["embeddings for the network"] == (2, 154, 32)
+
+
+def test_the_words_of_the_step_are_shown_and_what_and_adds_is_said(model: Model) -> None:
+    recipe = changed(prompt="[ab:x:2] AND a fog:0.5", steps=4, sampler="Heun")
+    words = [
+        [token.text for token in text_view(model, recipe, step).prompt.tokens if token.kind == "word"]
+        for step in range(7)
+    ]
+    assert words == [["ab"]] * 4 + [["x"]] * 3  # two forwards a step, one in the last
+    assert text_view(model, recipe).prompt.left_out == "AND a fog :0.5"
+
+
+def test_norms_are_those_of_weighted_embeddings(model: Model) -> None:
+    views = [text_view(model, changed(prompt=text, emphasis="no norm")) for text in ("x ab", "x (ab:1.5)")]
+    plain, weighted = ([token.norm for token in view.prompt.tokens] for view in views)
+    assert weighted[1] == plain[1]
+    assert weighted[2] == pytest.approx(1.5 * plain[2], rel=1e-5)
 
 
 # -- latents
@@ -187,15 +211,14 @@ def test_the_reduction_is_that_of_the_real_shapes(trace: Trace) -> None:
 
 def test_latents_that_blew_up_are_shown_all_the_same(model: Model) -> None:
     blown = Trace.record(model, RECIPE)
-    blown.latents[1] = blown.latents[1].clone()
-    blown.latents[1][0, 0, 0, 0] = math.inf
-    blown.latents[1][0, 1] = math.nan
-    blown.latents[2] = torch.zeros_like(blown.latents[2])
+    latents = blown.passes[0].latents
+    latents[1] = latents[1].clone()
+    latents[1][0, 0, 0, 0] = math.inf
+    latents[1][0, 1] = math.nan
+    latents[2] = torch.zeros_like(latents[2])
     first, second, third, _ = latents_view(blown, 1, 0, "latents").channels
     assert math.isfinite(first.high)
-    assert first.high == float(
-        blown.latents[1][0, 2:].abs().max().maximum(blown.latents[1][0, 0, 1:].abs().max())
-    )
+    assert first.high == float(latents[1][0, 2:].abs().max().maximum(latents[1][0, 0, 1:].abs().max()))
     assert [sum(channel.histogram) for channel in (first, second, third)] == [107, 0, 108]
     assert math.isnan(second.mean)
     flat = latents_view(blown, 2, 0, "latents").channels[0]
@@ -279,10 +302,9 @@ def test_contact_sheets_are_near_square_and_bounded(
 ) -> None:
     recipe = changed(steps=steps, sampler="Euler", batch_size=1, guidance_scale=1.0)
     drawn = list(torch.randn(steps + 1, 1, 4, 12, 9, generator=torch.Generator().manual_seed(0)))
-    run = replace(
-        trace, segments=(Segment(start=0, recipe=recipe),), latents=drawn, uncond=[None] * steps, text=drawn[1:],
-        estimates=drawn[1:], seconds=[0.0] * steps,
-    )  # fmt: skip
+    kept = Recorded(0, Start(drawn[0], drawn[0]), drawn, [None] * steps, drawn[1:], drawn[1:])
+    segments = (Segment(start=0, recipe=recipe),)
+    run = replace(trace, segments=segments, passes=[kept], seconds=[0.0] * steps)
     view = sheet_view(run, every, 0, model.preview_factors)
     assert len(view.steps) == shown
     assert (view.columns - 1) ** 2 < shown <= view.columns**2
@@ -328,11 +350,12 @@ def test_where_guidance_pulls_hardest(trace: Trace) -> None:
 
 def test_angles_of_known_predictions(trace: Trace, model: Model) -> None:
     known = Trace.record(model, RECIPE)
-    known.uncond[0], known.text[0] = torch.ones(2, 4, 12, 9), -torch.ones(2, 4, 12, 9)
+    one = known.passes[0]
+    one.uncond[0], one.text[0] = torch.ones(2, 4, 12, 9), -torch.ones(2, 4, 12, 9)
     across = torch.ones(2, 4, 12, 9)
     across[:, :2] = -1
-    known.uncond[1], known.text[1] = torch.ones(2, 4, 12, 9), across
-    known.uncond[2] = known.text[2]
+    one.uncond[1], one.text[1] = torch.ones(2, 4, 12, 9), across
+    one.uncond[2] = one.text[2]
     view = guidance_view(known, 2, 0)
     assert view.degrees[:3] == pytest.approx((180, 90, 0))
     assert view.norms[:3] == pytest.approx((math.sqrt(4 * 432), math.sqrt(4 * 216), 0))
@@ -385,7 +408,7 @@ def test_cheap_views_need_no_model(model: Model, trace: Trace) -> None:
 
 
 def test_a_view_of_another_network_is_refused(model: Model, trace: Trace) -> None:
-    other = replace(model, model_hash="0123456789")
+    other = replace(model, checksum=Checksum(known="0123456789"))
     with pytest.raises(ViewError, match="other weights"):
         make_view("attention", ViewRequest(trace, other))
 
@@ -396,7 +419,6 @@ def test_a_view_of_another_network_is_refused(model: Model, trace: Trace) -> Non
         ({"step": 4}, "no step 4 in this run; it has 0 to 3"),
         ({"step": -1}, "no step -1"),
         ({"image": 2}, "no image 2 in this run; it has 0 to 1"),
-        ({"position": 77}, "no token position 77 in this run; it has 0 to 76"),
         ({"every": 0}, "every 0-th step"),
     ],
     ids=str,
@@ -408,8 +430,13 @@ def test_what_is_not_there_is_one_sentence(
         make_view("latents", ask(model, trace, **settings))
 
 
+def test_a_token_that_is_not_there_is_one_sentence(model: Model, trace: Trace) -> None:
+    with pytest.raises(ViewError, match="no token position 77 in this run; it has 0 to 76"):
+        make_view("attention", ask(model, trace, position=77))
+
+
 def test_a_run_without_a_step_says_so(model: Model, trace: Trace) -> None:
-    empty = replace(trace, latents=[], uncond=[], text=[], estimates=[], seconds=[])
+    empty = replace(trace, passes=[], seconds=[])
     for what in VIEWS:
         with pytest.raises(ViewError, match="No step"):
             make_view(what, ask(model, empty))

@@ -12,9 +12,11 @@ import msgspec
 from sdcore.engine.messages import JobFinished
 from sdcore.library import checkpoints
 from sdcore.library.config import load
+from sdcore.library.inputs import InputError, keep_inputs
 from sdcore.library.metadata import read_pixels
 from sdcore.spec.recipe import Recipe, RecipeError, check
 from tui.commands.console import USAGE, CommandError, complain, say, say_json
+from tui.commands.fetching import described
 from tui.commands.making import Maker
 from tui.commands.show import print_image
 
@@ -64,16 +66,31 @@ def recipe_of(options: Namespace, ref: str, count: int = 1) -> Recipe:
         sampler=options.sampler,
         schedule=options.schedule,
         model=ref,
+        clip_skip=options.clip_skip,
+        emphasis=options.emphasis,
+        guidance_rescale=options.guidance_rescale,
+        vae=options.vae,
+        rng=options.rng,
+        init_image=options.init,
+        strength=options.strength,
+        mask_image=options.mask,
+        mask_blur=options.mask_blur,
+        hires_scale=options.hires,
+        hires_steps=options.hires_steps,
+        hires_strength=options.hires_strength,
+        hires_upscaler=options.hires_upscaler,
+        variation_seed=options.variation_seed,
+        variation_strength=options.variation_strength,
     )
     if options.size:
         recipe = msgspec.structs.replace(recipe, width=options.size[0], height=options.size[1])
     try:
         check(recipe.for_image(count - 1))
-        recipe = check(recipe)
-        model = checkpoints.describe(ref)
+        recipe = keep_inputs(check(recipe))
+        model = described(ref)
     except RecipeError as fault:
         raise CommandError(str(fault), USAGE) from fault
-    except checkpoints.UnknownModelError as fault:
+    except (checkpoints.UnknownModelError, InputError) as fault:
         raise CommandError(str(fault)) from fault
     width, height = options.size or (model.native_size, model.native_size)
     return msgspec.structs.replace(recipe, width=width, height=height, model=model.ref)

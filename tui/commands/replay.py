@@ -16,10 +16,11 @@ from sdcore.library.config import load
 from sdcore.library.lineage import read_lineage
 from sdcore.library.metadata import ImageFacts, MetadataError, read_image, read_pixels
 from sdcore.library.outputs import OutputError, save_image
-from sdcore.library.record import BatchPlace
+from sdcore.library.record import AddonUse, BatchPlace
 from sdcore.spec.lineage import Segment
 from sdcore.spec.recipe import Recipe, RecipeError, check
 from tui.commands.console import FAILED, CommandError, complain, say
+from tui.commands.fetching import described
 from tui.commands.making import Maker
 from tui.commands.show import print_image
 
@@ -44,6 +45,10 @@ def run(options: Namespace) -> int:
         after, now = read_pixels(made.path), read_image(made.path)
     if facts.model_hash and facts.model_hash != now.model_hash:
         complain(f"The model's weights are others now: {now.model_hash}, then {facts.model_hash}.")
+    hashes = {(one.kind, one.name): one.hash for one in _addons(now)}
+    for one in _addons(facts):
+        if (there := hashes.get((one.kind, one.name), "")) != one.hash:
+            complain(f"The {one.kind} {one.name} is another file now: {there or 'none'}, then {one.hash}.")
     if options.verify:
         return _verdict(before, after)
     try:
@@ -56,6 +61,7 @@ def run(options: Namespace) -> int:
             batch=place,
             parent=read_lineage(Path(options.image))[0],
             segments=_segments(now, now.recipe(), options),
+            addons=_addons(now),
         )
     except OutputError as fault:
         raise CommandError(str(fault)) from fault
@@ -69,7 +75,7 @@ def _recipe(facts: ImageFacts, options: Namespace) -> Recipe:
     if facts == ImageFacts():
         raise CommandError(f"{options.image} does not say how it was made, so it cannot be made again.")
     try:
-        model = checkpoints.describe(options.model or facts.model or checkpoints.BUNDLED)
+        model = described(options.model or facts.model or checkpoints.BUNDLED)
         recipe = msgspec.structs.replace(facts.recipe(), model=model.ref)
         return check(recipe)
     except checkpoints.UnknownModelError as fault:
@@ -94,6 +100,11 @@ def _segments(facts: ImageFacts, recipe: Recipe, options: Namespace) -> tuple[Se
         ) from fault
 
 
+def _addons(facts: ImageFacts) -> tuple[AddonUse, ...]:
+    """The LoRAs and embeddings that the image says it was made with."""
+    return msgspec.convert(facts.extra.get("addons", ()), tuple[AddonUse, ...]) if facts.exact else ()
+
+
 def _made_again(maker: Maker, segments: tuple[Segment, ...], place: BatchPlace | None) -> SavedImage:
     """Make the run of the first recipe, and fork it into each of the others."""
     finished: JobFinished | None = None
@@ -101,8 +112,7 @@ def _made_again(maker: Maker, segments: tuple[Segment, ...], place: BatchPlace |
         recipe = segment.recipe
         if place:
             # An image of a batch can differ in its last bits from the same one made alone: make the batch.
-            seed = recipe.seed - place.index
-            recipe = msgspec.structs.replace(recipe, seed=seed, batch_size=place.size)
+            recipe = recipe.whole_batch(place.index, place.size)
         fork = None if finished is None else ForkPoint(source=finished.job, step=segment.start - 1)
         finished = maker.make(recipe, "sampling", fork)
     assert finished is not None  # there is always a first segment
