@@ -21,6 +21,7 @@ from sdcore.library import config, record
 from sdcore.library.record import BatchPlace
 from sdcore.spec import infotext
 from sdcore.spec.lineage import Parent, Segment
+from sdcore.spec.prompt import take_extras
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
 
@@ -57,6 +58,7 @@ def save_image(
     cancelled_at: int | None = None,
     parent: Parent | None = None,
     segments: tuple[Segment, ...] = (),
+    addons: tuple[record.AddonUse, ...] = (),
 ) -> Path:
     """Write `image` as `folder/YYYY-MM-DD/NNNNN-seed-slug.png` and return the absolute path.
 
@@ -74,18 +76,22 @@ def save_image(
         cancelled_at=cancelled_at,
         parent=parent,
         segments=segments if len(segments) > 1 else (),
+        addons=addons,
         software=record.software(),
         created=now.isoformat(timespec="seconds"),
     )
     chunks = PngInfo()
-    chunks.add_text("parameters", infotext.write(recipe, model_hash=model_hash, version=made.software))
+    text = infotext.write(
+        recipe, model_hash=model_hash, version=made.software, extras=record.addon_hashes(addons)
+    )
+    chunks.add_text("parameters", text)
     chunks.add_text(record.CHUNK, record.encode(made))
     place = folder
     try:
         place = config.load()[0].outputs_dir() if folder is None else folder
         day = place.absolute() / f"{now:%Y-%m-%d}"
         day.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _write(image, chunks, day, f"{recipe.seed}-{slug(recipe.prompt)}")
+        return _write(image, chunks, day, f"{recipe.seed}-{slug(take_extras(recipe.prompt)[0])}")
     except OSError as fault:
         where = sanitise(str(place or "the outputs folder"), newlines=False)
         reason = _REASONS.get(fault.errno or 0, sanitise(fault.strerror or str(fault), newlines=False))

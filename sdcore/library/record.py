@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -27,6 +28,15 @@ class BatchPlace(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
 
 
+class AddonUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a prompt named: "LoRA" or "textual inversion", its name, and its hash as other programs have it (the
+    first twelve hex digits of a SHA-256: of a LoRA's weights without the header, of the whole file of the other)."""
+
+    kind: str
+    name: str
+    hash: str
+
+
 class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one image was made. `recipe` is a batch of one; `batch` says which larger one it came from.
 
@@ -45,6 +55,19 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     created: str = ""
     parent: Parent | None = None
     segments: tuple[Segment, ...] = ()
+    addons: tuple[AddonUse, ...] = ()
+
+
+_HASHES: Final = {"LoRA": "Lora hashes", "textual inversion": "TI hashes"}
+"""What the web UI of AUTOMATIC1111 calls the hashes of each kind."""
+
+
+def addon_hashes(addons: Iterable[AddonUse]) -> dict[str, str]:
+    """The hashes as pairs for the `parameters` text: {"Lora hashes": "name: hash, name: hash"}."""
+    by_kind: dict[str, list[str]] = {}
+    for one in addons:
+        by_kind.setdefault(_HASHES[one.kind], []).append(f"{one.name}: {one.hash}")
+    return {key: ", ".join(found) for key, found in by_kind.items()}
 
 
 _DECODER: Final = msgspec.json.Decoder(ImageRecord)

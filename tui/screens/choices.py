@@ -1,6 +1,8 @@
-"""What the lists of the studio offer. May read the disk: call it on a thread."""
+"""What the lists of the studio offer."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from sdcore.spec import choices
 from sdcore.spec.recipe import Recipe
@@ -8,33 +10,24 @@ from tui.actions import Scope, commands
 from tui.parameter_rows import schedules_of
 from tui.screens.chooser import Choice
 
-
-def choices_for(row: str, recipe: Recipe) -> list[Choice]:
-    """The list for a row of the parameters: "model", "sampler" or "schedule"."""
-    return {"model": _models, "sampler": _samplers, "schedule": _schedules}[row](recipe)
+_NAMED: Final = {"emphasis": choices.EMPHASES, "noise": choices.RNGS, "upscaler": choices.UPSCALERS}
 
 
-def _models(recipe: Recipe) -> list[Choice]:
-    from sdcore.library.checkpoints import find_models
-
-    found = [
-        Choice(
-            model.name,
-            model.name,
-            f"{model.family} · {model.native_size} pixels · {model.bytes / 1e6:,.0f} MB",
-        )
-        for model in find_models()
-    ]
-    known = any(choice.value == recipe.model for choice in found)
-    return found if known else [Choice(recipe.model, recipe.model, "as given"), *found]
+def choices_for(row: str, recipe: Recipe, family: str) -> list[Choice]:
+    """The list for a row of the parameters that is chosen from one: what models of `family` can do, "" where that is
+    not known."""
+    if row in _NAMED:
+        return [Choice(choice.name, choice.name, choice.summary) for choice in _NAMED[row]]
+    return {"sampler": _samplers, "schedule": _schedules}[row](recipe, family)
 
 
-def _samplers(recipe: Recipe) -> list[Choice]:
-    return [Choice(choice.name, choice.name, choice.summary) for choice in choices.SAMPLERS]
+def _samplers(recipe: Recipe, family: str) -> list[Choice]:
+    able = choices.samplers_for(family)
+    return [Choice(choice.name, choice.name, choice.summary) for choice in able]
 
 
-def _schedules(recipe: Recipe) -> list[Choice]:
-    able = schedules_of(recipe)
+def _schedules(recipe: Recipe, family: str) -> list[Choice]:
+    able = schedules_of(recipe, family)
     return [
         Choice(choice.name, choice.name, choice.summary)
         for choice in choices.SCHEDULES

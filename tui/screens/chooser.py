@@ -17,11 +17,12 @@ _LONG = 8
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One line of a list: what it stands for, its name, and what it is."""
+    """One line of a list: what it stands for, its name, and what it is; with a `reason` it cannot be taken."""
 
     value: str
     name: str
     summary: str = ""
+    reason: str = ""
 
 
 class ChoiceList(OptionList, inherit_bindings=False):
@@ -84,15 +85,21 @@ class Chooser(ModalScreen[str | None], inherit_bindings=False):
                  if wanted in choice.name.casefold() or wanted in choice.summary.casefold()]  # fmt: skip
         if self._question:
             options.add_option(Option(Content.styled(self._question, "$normal"), disabled=True))
-        options.add_options(Option(self._line(choice), id=str(index)) for index, choice in shown)
+        options.add_options(
+            Option(self._line(choice), id=str(index), disabled=bool(choice.reason)) for index, choice in shown
+        )
         if not shown:
             options.add_option(Option(Content.styled(self._empty, "$dim"), disabled=True))
-        at = next((place for place, (_, choice) in enumerate(shown) if choice.value == self._present), 0)
-        options.highlighted = at + bool(self._question) if shown else None
+        able = [place for place, (_, choice) in enumerate(shown) if not choice.reason]
+        at = next(
+            (place for place in able if shown[place][1].value == self._present), able[0] if able else None
+        )
+        options.highlighted = None if at is None else at + bool(self._question)
 
     def _line(self, choice: Choice) -> Content:
-        here = choice.value == self._present
-        name = Content.styled(sanitise(choice.name, newlines=False), "$accent" if here else "$bright")
-        if not choice.summary:
-            return name
-        return name + Content.styled(f"\n  {sanitise(choice.summary, newlines=False)}", "$dim")
+        tone = "$accent" if choice.value == self._present else "$bright"
+        name = Content.styled(sanitise(choice.name, newlines=False), "$dim" if choice.reason else tone)
+        below = [line for line in (*choice.summary.split("\n"), choice.reason) if line]
+        return name + Content.styled(
+            "".join(f"\n  {sanitise(line, newlines=False)}" for line in below), "$dim"
+        )

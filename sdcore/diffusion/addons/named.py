@@ -1,0 +1,96 @@
+"""What a recipe's prompts name beside words: found, and put into the networks before they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from sdcore.diffusion.addons.attached import Attached, HeldNetwork, Use, use_of
+from sdcore.diffusion.addons.inversion import AddonFile, Inversions
+from sdcore.diffusion.denoiser import Network
+from sdcore.spec.families import family
+from sdcore.spec.prompt import Extra, take_extras
+from sdcore.spec.recipe import Problem, Recipe, RecipeError
+
+
+class AddonSource(Protocol):
+    """Where the files are found that prompts name, as `sdcore.library.shelf.Shelf`."""
+
+    def lora(self, name: str, family: str) -> AddonFile:
+        """The LoRA of that name for models of a family. Raises `RecipeError` on the field "prompt"."""
+
+    def embeddings(self, family: str) -> Mapping[str, AddonFile]:
+        """The textual inversions for models of a family, by their names in any case of letters."""
+
+
+class Nothing:
+    """An `AddonSource` without files."""
+
+    def lora(self, name: str, family: str) -> AddonFile:
+        """Raises `RecipeError`."""
+        missing = f"There is no LoRA {name[:100]!r}: this model was opened without a source of LoRAs."
+        raise RecipeError([Problem("prompt", missing)])
+
+    def embeddings(self, family: str) -> Mapping[str, AddonFile]:
+        """None."""
+        return {}
+
+
+class Addons:
+    """The add-ons of an open model. Those of `source` are there as soon as it is told of one.
+
+    `modules` are its networks by the names of their folders, `inversions` those of its CLIP text encoders with the
+    widths of their embeddings, in their order.
+    """
+
+    def __init__(
+        self, modules: Mapping[str, Any], inversions: Sequence[tuple[Inversions, int]], family_name: str
+    ) -> None:
+        self.attached = Attached(modules, family_name)
+        self._family = family_name
+        self._inversions = [one for one, _ in inversions]
+        self._source: AddonSource = Nothing()
+        parts = family(family_name).text
+        for (inversion, width), part in zip(inversions, parts, strict=False):
+            inversion.connect(lambda: self._source.embeddings(self._family), part, width)
+
+    def connect(self, source: AddonSource) -> None:
+        """Look names up in `source` from now on."""
+        self._source = source
+
+    def notices(self) -> list[str]:
+        """What a person should know of the files that were put in, each sentence once."""
+        return self.attached.notices()
+
+    def put_in(self, recipe: Recipe) -> tuple[Use, ...]:
+        """Have the LoRA files that the recipe's prompts name in the networks' weights, and no others.
+
+        Raises `RecipeError` for a name that there is not, `AddonError` for a file that cannot be used.
+        """
+        extras = [*take_extras(recipe.prompt)[1], *take_extras(recipe.negative_prompt)[1]]
+        uses = tuple(self._use(extra) for extra in extras)
+        self.attached.use(uses)
+        return uses
+
+    def files(self, recipe: Recipe) -> tuple[AddonFile, ...]:
+        """The files that the recipe's prompts name, each once: LoRAs, then textual inversions. Raises as `put_in`."""
+        plain: list[str] = []
+        found: dict[str, AddonFile] = {}
+        for prompt in (recipe.prompt, recipe.negative_prompt):
+            text, extras = take_extras(prompt)
+            plain.append(text)
+            found |= {
+                file.path: file for extra in extras if (file := self._source.lora(extra.name, self._family))
+            }
+        for inversions in self._inversions[:1]:
+            found |= {file.path: file for text in plain for file in inversions.named_in(text)}
+        return tuple(found.values())
+
+    def held(self, network: Network, uses: tuple[Use, ...]) -> Network:
+        """The network with these in its weights at every pass."""
+        return HeldNetwork(network, self.attached, uses)
+
+    def _use(self, extra: Extra) -> Use:
+        file = self._source.lora(extra.name, self._family)
+        text, network = extra.weights if len(extra.weights) == 2 else (extra.weights or (1.0,))[:1] * 2
+        return use_of(file.path, file.name, network, text)
