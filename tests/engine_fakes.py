@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,27 @@ class FakeStep:
     next_latents: Any
     seconds: float = STEP_SECONDS
 
+    lap_done: bool = True
+
+    @property
+    def lap(self) -> FakeLap:
+        return FakeLap(self.seconds, self.lap_done)
+
+
+@dataclass
+class FakeLap:
+    seconds: float
+    done: bool = True
+
+
+@dataclass
+class FakeComing:
+    array: Any
+    done: bool = True
+
+    def rgb(self) -> Any:
+        return self.array
+
 
 class FakeModelError(RuntimeError):
     """A sentence."""
@@ -47,15 +68,19 @@ class FakeModel:
     parameters: int = 7
     native_size: int = 64
     model_hash: str = "0123456789"
+    known_hash: str = "0123456789"
+    vae: str = ""
     previewed: int = 0
+    meet: Callable[[str], None] = lambda place: None
 
     def decode(self, latents: Any) -> list[Image.Image]:
         """Grey images whose level is the latents' value."""
+        self.meet("decode")
         return [Image.new("RGB", (16, 8), (int(row.flat[0]),) * 3) for row in latents]
 
-    def preview(self, latents: Any) -> Any:
+    def begin_preview(self, latents: Any) -> FakeComing:
         self.previewed += 1
-        return np.full((len(latents), 4, 8, 3), 200, np.uint8)
+        return FakeComing(np.full((len(latents), 4, 8, 3), 200, np.uint8))
 
 
 @dataclass
@@ -89,6 +114,14 @@ class FakeCore:
     open_error: Exception | None = None
     save_error: Exception | None = None
     start_error: Exception | None = None
+    faults: dict[str, list[Exception]] = field(default_factory=dict)
+    """What happens, once each, at "begin", "step 2" (before that pass) and "decode"."""
+    fork_error: Exception | None = None
+    slow_laps: bool = False
+    rungs: int = 0
+    """How often less memory can be made do with, from where a job begins."""
+    climbed: list[str] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
     forwards: list[tuple[str, int]] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     models: list[FakeModel] = field(default_factory=list)
@@ -105,6 +138,8 @@ class FakeCore:
 
     def __post_init__(self) -> None:
         self._gate: queue.Queue[None] = queue.Queue()
+        self._rungs_left = 0
+        self._notices: list[str] = []
 
     def step(self, count: int = 1) -> None:
         """Let `count` more forward passes happen."""
@@ -121,6 +156,7 @@ class FakeCore:
             device_name="a fake",
             dtype="float32",
             open_model=self._open,
+            replace_vae=self._replace_vae,
             run=self._run,
             fork=self._fork,
             load_trace=self._load_trace,
@@ -129,33 +165,50 @@ class FakeCore:
             plan=self._plan,
             save=self._save,
             release=self._release,
+            settle=self._settle,
+            climb=self._climb,
+            notices=self._take_notices,
             keeps_traces=lambda: self.keep_traces,
             sentences=(FakeModelError,),
         )
 
-    def _open(self, ref: str, report: Report) -> FakeModel:
+    def _open(self, ref: str, vae: str, report: Report, checked: Callable[[], None]) -> FakeModel:
         self._note_thread()
         report("UNet", 0.5)
         self.while_opening()
         report("VAE", 0.9)
         if self.open_error is not None:
             raise self.open_error
+        checked()
         self.opened.append(ref)
-        self.models.append(FakeModel(ref))
+        self.models.append(FakeModel(ref, vae=vae, meet=self._meet))
+        return self.models[-1]
+
+    def _replace_vae(self, model: FakeModel, ref: str, vae: str) -> FakeModel:
+        self._note_thread()
+        assert model.ref == ref
+        if self.open_error is not None:
+            raise self.open_error
+        self.models.append(replace(model, vae=vae))
         return self.models[-1]
 
     def _run(self, model: FakeModel, recipe: Recipe) -> tuple[FakeTrace, Iterator[FakeStep]]:
+        self._meet("begin")
         trace = FakeTrace((Segment(start=0, recipe=recipe),))
         return trace, self._sample(trace, recipe, 0)
 
     def _fork(
         self, model: FakeModel, trace: FakeTrace, step: int, recipe: Recipe
     ) -> tuple[FakeTrace, Iterator[FakeStep]]:
+        if self.fork_error is not None:
+            raise self.fork_error
         if step >= len(trace.seconds):
             raise FakeModelError(f"There is no step {step}.")
         forked = FakeTrace(
             (*trace.segments, Segment(start=step + 1, recipe=recipe)), trace.seconds[: step + 1]
         )
+        if recipe == trace.segments[-1].recipe:
+            forked.segments = trace.segments
         return forked, self._sample(forked, recipe, step + 1)
 
     def _load_trace(self, path: Path) -> FakeTrace:
@@ -185,12 +238,19 @@ class FakeCore:
             self._note_thread()
             self.before_forward()
             self.forwards.append((recipe.prompt, index))
+            self._meet(f"step {index}")
             if index in self.fail_at:
                 raise self.fail_at[index]
             trace.seconds.append(STEP_SECONDS)
             level = np.arange(recipe.batch_size).reshape(-1, 1) + 10 * index
             yield FakeStep(
-                index, recipe.steps, float(-index), float(recipe.steps - index), level, level + 100
+                index,
+                recipe.steps,
+                float(-index),
+                float(recipe.steps - index),
+                level,
+                level + 100,
+                lap_done=not self.slow_laps,
             )
 
     def _plan(self, recipe: Recipe, model: FakeModel | None) -> Plan:
@@ -221,6 +281,25 @@ class FakeCore:
 
     def _release(self) -> None:
         self.released += 1
+
+    def _meet(self, place: str) -> None:
+        if waiting := self.faults.get(place):
+            raise waiting.pop(0)
+
+    def _settle(self, model: FakeModel, recipe: Recipe) -> None:
+        self.settled.append(recipe.prompt)
+        self._rungs_left, self._notices = self.rungs, []
+
+    def _climb(self, model: FakeModel, recipe: Recipe, stage: str) -> bool:
+        self.climbed.append(stage)
+        self._rungs_left -= 1
+        if self._rungs_left >= 0:
+            self._notices.append(f"less for {stage}")
+        return self._rungs_left >= 0
+
+    def _take_notices(self) -> list[str]:
+        taken, self._notices = self._notices, []
+        return taken
 
     def _note_thread(self) -> None:
         self.threads.add(threading.current_thread().name)

@@ -7,6 +7,7 @@ of a model at hand are fitted here, by least squares against its own decodes, an
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,8 @@ import msgspec
 import numpy as np
 import torch
 from torch import Tensor
+
+from sdcore.diffusion.landing import Landing
 
 PREVIEW_FILE: Final = "preview.json"
 
@@ -29,6 +32,23 @@ class PreviewFactors(msgspec.Struct, frozen=True):
         flat = latents.float().cpu().permute(0, 2, 3, 1)
         pixels = flat @ torch.tensor(self.factors) + torch.tensor(self.bias)
         return ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).numpy()
+
+
+@dataclass(frozen=True)
+class ComingPreview:
+    """A preview of latents on their way to the CPU."""
+
+    landing: Landing
+    factors: PreviewFactors
+
+    @property
+    def done(self) -> bool:
+        """Whether it is there; returns at once."""
+        return self.landing.done
+
+    def rgb(self) -> np.ndarray:
+        """See `PreviewFactors.rgb`; waits for it."""
+        return self.factors.rgb(self.landing.wait()[0])
 
 
 def fit(pairs: Iterable[tuple[Tensor, Tensor]]) -> PreviewFactors:

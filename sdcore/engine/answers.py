@@ -37,6 +37,8 @@ def plan(backend: Backend, command: PlanSchedule) -> SchedulePlanned:
         sigmas=planned.sigmas,
         init_noise_sigma=planned.init_noise_sigma,
         evals_per_step=planned.evals_per_step,
+        memory_needed=planned.memory_needed,
+        memory_total=planned.memory_total,
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from PIL import Image
 
@@ -18,6 +18,32 @@ from sdcore.spec.views import AnyView, CompareView, TraceInfo
 
 Report = Callable[[str, float], None]
 """Told the name of a stage and the share of the whole that is done (0..1)."""
+
+
+Stage = Literal["begin", "step", "decode"]
+"""What of a job needs memory of its own: prompts and given images encoded, a forward pass, an image decoded."""
+
+
+class Coming(Protocol):
+    """A preview on its way from the device."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it is there."""
+        ...
+
+    def rgb(self) -> Any:
+        """A uint8 array (B, H/8, W/8, 3); waits for it."""
+        ...
+
+
+class Lap(Protocol):
+    """The time of a forward pass, as `sdcore.diffusion.timing.Lap`."""
+
+    @property
+    def done(self) -> bool: ...
+    @property
+    def seconds(self) -> float: ...
 
 
 class Step(Protocol):
@@ -36,7 +62,7 @@ class Step(Protocol):
     @property
     def next_latents(self) -> Any: ...
     @property
-    def seconds(self) -> float: ...
+    def lap(self) -> Lap: ...
 
 
 class Model(Protocol):
@@ -54,13 +80,15 @@ class Model(Protocol):
     def native_size(self) -> int: ...
     @property
     def model_hash(self) -> str: ...
+    @property
+    def known_hash(self) -> str: ...
 
     def decode(self, latents: Any) -> list[Image.Image]:
         """Latents (B, C, H/8, W/8) as B images."""
         ...
 
-    def preview(self, latents: Any) -> Any:
-        """Latents as cheap RGB, a uint8 array (B, H/8, W/8, 3)."""
+    def begin_preview(self, latents: Any) -> Coming:
+        """Latents as cheap RGB, made without waiting for the device."""
         ...
 
 
@@ -102,27 +130,39 @@ class Save(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a recipe will go: a timestep for each forward pass, and one sigma more."""
+    """Where a recipe will go: a timestep for each forward pass, and one sigma more; the bytes that it needs of those
+    that the device has, both 0 where nothing is known of its model yet."""
 
     timesteps: tuple[float, ...]
     sigmas: tuple[float, ...]
     init_noise_sigma: float = 1.0
     evals_per_step: int = 1
+    memory_needed: int = 0
+    memory_total: int = 0
 
 
 @dataclass(frozen=True)
 class Backend:
     """The mathematics, ready to be used. `release` gives memory back that nothing refers to any more.
 
+    `open_model` opens a model with a VAE ("" is its own), and calls back when nothing is wrong with it, before it takes
+    any of the device's memory; `replace_vae` gives another VAE to the model that a name stands for.
+
     `run` and `fork` (after a forward pass of a recorded run) give a trace and the steps that fill it as they are
-    taken. `keeps_traces` says whether every run is to be written to disk. `sentences` are the exceptions whose
-    text is already one sentence for a person.
+    taken. `keep` copies the pictures that a recipe names to where they stay, and names those instead; `finish` has the
+    last word on a decoded image. `keeps_traces` says whether every run is to be written to disk. `sentences` are the
+    exceptions whose text is already one sentence for a person.
+
+    `settle` makes a model ready for a run of a recipe with the memory that there is; `climb` has it take less in a
+    stage whose memory ran out, and says whether it can. Both leave what a person should know in `notices`, which
+    gives each sentence once.
     """
 
     device: str
     device_name: str
     dtype: str
-    open_model: Callable[[str, Report], Model]
+    open_model: Callable[[str, str, Report, Callable[[], None]], Model]
+    replace_vae: Callable[[Model, str, str], Model]
     run: Callable[[Model, Recipe], tuple[Trace, Iterator[Step]]]
     fork: Callable[[Model, Trace, int, Recipe], tuple[Trace, Iterator[Step]]]
     load_trace: Callable[[Path], Trace]
@@ -131,6 +171,12 @@ class Backend:
     plan: Callable[[Recipe, Model | None], Plan]
     save: Save
     release: Callable[[], None]
+    memory_bytes: int = 0
+    settle: Callable[[Model, Recipe], None] = lambda model, recipe: None
+    climb: Callable[[Model, Recipe, Stage], bool] = lambda model, recipe, stage: False
+    notices: Callable[[], list[str]] = list
+    keep: Callable[[Recipe], Recipe] = lambda recipe: recipe
+    finish: Callable[[Model, Image.Image, Recipe], Image.Image] = lambda model, image, recipe: image
     keeps_traces: Callable[[], bool] = lambda: False
     sentences: tuple[type[Exception], ...] = ()
 

@@ -16,11 +16,12 @@ _LONGEST: Final = 300
 @dataclass(frozen=True)
 class Fault:
     """What went wrong, as one sentence that says what to do. After a `fatal` one the process is of no use;
-    a `foreseen` one needs no traceback."""
+    a `foreseen` one needs no traceback; one that is `out_of_memory` may pass where less is asked for."""
 
     message: str
     fatal: bool = False
     foreseen: bool = False
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class _Kind:
     matches: Callable[[BaseException], bool]
     message: str
     fatal: bool = False
+    out_of_memory: bool = False
 
 
 def _says(*parts: str) -> Callable[[BaseException], bool]:
@@ -48,10 +50,12 @@ _KINDS: Final = (
     _Kind(
         _is_named("OutOfMemoryError", "cuda error: out of memory", "alloc_failed"),
         "The GPU's memory is full: choose a smaller size or batch, or end other programs on that GPU.",
+        out_of_memory=True,
     ),
     _Kind(
         _is_named("MemoryError", "can't allocate memory", "not enough memory"),
         "The machine's memory is full: choose a smaller size or batch, or a smaller model.",
+        out_of_memory=True,
     ),
     _Kind(
         _says("no kernel image"),
@@ -83,7 +87,7 @@ def explain(error: BaseException, sentences: tuple[type[Exception], ...] = ()) -
         return Fault(_one_line(str(error)), foreseen=True)
     for kind in _KINDS:
         if kind.matches(error):
-            return Fault(kind.message, kind.fatal)
+            return Fault(kind.message, kind.fatal, out_of_memory=kind.out_of_memory)
     text = str(error).strip()
     detail = _one_line(text.splitlines()[0] if text else type(error).__name__)
     return Fault(f"Something unexpected went wrong ({detail}); the engine's log has the details.")

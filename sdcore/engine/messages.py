@@ -14,7 +14,7 @@ import msgspec
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import AnyView, CompareView, TraceInfo, ViewKind
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 """Raised by one whenever a message changes its meaning; the two sides refuse each other if they differ."""
 
 
@@ -133,7 +133,8 @@ class EngineStarting(Event, frozen=True):
 
 
 class EngineReady(Event, frozen=True):
-    """The engine takes jobs. `device` is as torch writes it ("cpu", "cuda:0"), `device_name` for people."""
+    """The engine takes jobs. `device` is as torch writes it ("cpu", "cuda:0"), `device_name` for people; `memory_bytes`
+    is all the memory that the device has, 0 where that is not known."""
 
     protocol: int
     pid: int
@@ -141,6 +142,7 @@ class EngineReady(Event, frozen=True):
     device_name: str
     dtype: str
     version: str
+    memory_bytes: int = 0
 
 
 class EngineFailed(Event, frozen=True):
@@ -158,7 +160,8 @@ class ModelLoading(Event, frozen=True):
 
 
 class ModelLoaded(Event, frozen=True):
-    """A model is ready after `seconds`. `parameters` counts its weights, `model_hash` names them."""
+    """A model is ready after `seconds`. `parameters` counts its weights, `model_hash` names them,
+    "" where that is still reckoned."""
 
     model: str
     family: str
@@ -253,8 +256,16 @@ class JobFailed(Event, frozen=True):
     message: str
 
 
+class JobNotice(Event, frozen=True):
+    """What a person may want to know of a job that goes on: one sentence, as that it is made with less memory."""
+
+    job: str
+    message: str
+
+
 class SchedulePlanned(Event, frozen=True):
-    """The answer to `PlanSchedule`; `problem` says why there is none (the lists are then empty)."""
+    """The answer to `PlanSchedule`; `problem` says why there is none (the lists are then empty). The run needs
+    `memory_needed` of the device's `memory_total` bytes; both are 0 before the model was loaded once."""
 
     request: int
     timesteps: tuple[float, ...] = ()
@@ -262,6 +273,8 @@ class SchedulePlanned(Event, frozen=True):
     init_noise_sigma: float = 1.0
     evals_per_step: int = 1
     problem: str = ""
+    memory_needed: int = 0
+    memory_total: int = 0
 
 
 class TraceOpened(Event, frozen=True):
@@ -341,6 +354,7 @@ AnyEvent = (
     | JobFinished
     | JobCancelled
     | JobFailed
+    | JobNotice
     | SchedulePlanned
     | TraceOpened
     | TraceFailed

@@ -6,10 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from PIL import Image
 
+from sdcore.engine.backend import Coming
 from sdcore.engine.mailbox import Mailbox
 from sdcore.engine.messages import JobPreview, SetPreview
 
@@ -20,6 +22,16 @@ MOST_IMAGES: Final = 4
 """How many images of a batch are previewed: more would cost the sampling itself."""
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A preview on its way from the device, and to whom."""
+
+    job: str
+    index: int
+    coming: Coming
+    due: list[tuple[Mailbox, tuple[int, int]]]
+
+
 class Previews:
     """The previews that clients asked for. Any thread may ask; the worker thread makes them."""
 
@@ -28,6 +40,7 @@ class Previews:
         self._lock = threading.Lock()
         self._wanted: dict[Mailbox, SetPreview] = {}
         self._due: dict[Mailbox, float] = {}
+        self._begun: _Begun | None = None
 
     def want(self, mailbox: Mailbox, command: SetPreview) -> None:
         """Send previews to `mailbox` from now on, as `command` says; a box of 0 ends them."""
@@ -44,20 +57,31 @@ class Previews:
             self._wanted.pop(mailbox, None)
             self._due.pop(mailbox, None)
 
-    def show(self, job: str, index: int, latents: Any, rgb_of: Callable[[Any], Any]) -> None:
-        """Send the estimate after pass `index` to whom it is due; without anyone, `rgb_of` is not called.
+    def show(self, job: str, index: int, latents: Any, begin: Callable[[Any], Coming]) -> None:
+        """Send the estimate after pass `index` to whom it is due; without anyone, `begin` is not called.
 
-        `rgb_of` makes a uint8 array (B, h, w, 3) of the latents.
+        What `begin` makes of the latents is sent at once if it is there, otherwise with a later pass: nothing waits
+        for the device here.
         """
-        due = self._take_due()
-        if not due:
+        if self._begun is not None and self._begun.job != job:
+            self._begun = None  # the image itself was shown meanwhile
+        self._send()
+        if self._begun is None and (due := self._take_due()):
+            self._begun = _Begun(job, index, begin(latents), due)
+            self._send()
+
+    def _send(self) -> None:
+        begun = self._begun
+        if begun is None or not begun.coming.done:
             return
-        pictures = [Image.fromarray(rgb) for rgb in rgb_of(latents)[:MOST_IMAGES]]
+        self._begun = None
+        pictures = [Image.fromarray(rgb) for rgb in begun.coming.rgb()[:MOST_IMAGES]]
         made: dict[tuple[int, int], list[JobPreview]] = {}
-        for mailbox, box in due:
+        for mailbox, box in begun.due:
             if box not in made:
                 made[box] = [
-                    _event(job, index, image, fit(picture, box)) for image, picture in enumerate(pictures)
+                    _event(begun.job, begun.index, image, fit(picture, box))
+                    for image, picture in enumerate(pictures)
                 ]
             for event in made[box]:
                 mailbox.put(event)

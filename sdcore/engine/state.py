@@ -80,7 +80,8 @@ class EngineState:
             case JobQueued():
                 self._jobs[event.job] = _Job(event)
             case JobStarted():
-                self._jobs[event.job].started = event
+                job = self._jobs[event.job]
+                job.started, job.progress = event, None
             case JobProgress():
                 job = self._jobs[event.job]
                 job.progress = coalesce(job.progress, event) if job.progress else event

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sdcore.engine.backend import Backend, Model, Plan, Report
 from sdcore.engine.messages import GetView
-from sdcore.spec.recipe import Problem, Recipe, RecipeError, check
+from sdcore.spec.lineage import Segment
+from sdcore.spec.recipe import Recipe, RecipeError, check
+from sdcore.spec.suiting import check_for
 from sdcore.spec.views import AnyView
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
+    from PIL import Image
+
+    from sdcore.diffusion.addons.named import Addons
 
 _SETTINGS: Final = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -47,26 +54,58 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         importlib.import_module(module)
         _quieten(module)
 
-    import torch
-
     from sdcore import opening
-    from sdcore.diffusion import devices, samplers
+    from sdcore.diffusion import devices, memory, schedulers
+    from sdcore.diffusion.addons.lora import AddonError
     from sdcore.diffusion.compare import compare
     from sdcore.diffusion.fork import ForkError, start_fork
     from sdcore.diffusion.model import ModelError
+    from sdcore.diffusion.passes import course_for
+    from sdcore.diffusion.repaint import MaskError, put_back
     from sdcore.diffusion.trace import Trace, start
     from sdcore.diffusion.trace_file import TraceError
     from sdcore.diffusion.vae import NotFiniteError
     from sdcore.diffusion.views import ViewError, ViewRequest, make_view
+    from sdcore.engine.torch_thrift import TorchThrift
     from sdcore.library import config
+    from sdcore.library.addons import use_of
+    from sdcore.library.inputs import InputError, keep_inputs
     from sdcore.library.outputs import OutputError, save_image
 
     target = devices.choose_device(device)
     if polite and target.type == "cpu":
         _step_back()
+        _spare_a_core()
 
-    def open_model(ref: str, progress: Report) -> Model:
-        return opening.open_model(ref, device=str(target), progress=progress)
+    thrift = TorchThrift(target)
+    now: list[Addons] = []
+
+    def open_model(ref: str, vae: str, progress: Report, checked: Callable[[], None]) -> Model:
+        def make_room() -> None:
+            now.clear()
+            checked()
+
+        def load(device: str, dtype: torch.dtype | None) -> Any:
+            return opening.open_model(
+                ref, vae=vae, device=device, dtype=dtype, progress=progress, checked=make_room
+            )
+
+        model = thrift.open(ref, load, cast(Any, config.load()[0].compile), progress)
+        now[:] = [model.addons]
+        return model
+
+    def notices() -> list[str]:
+        named = [sentence for addons in now for sentence in addons.notices()]
+        return [*thrift.notices(), *opening.SHELF.notices(), *named]
+
+    def save(image: Image.Image, recipe: Recipe, *, segments: tuple[Segment, ...], **facts: Any) -> Path:
+        named: dict[str, Any] = {}
+        for one in (recipe, *(segment.recipe for segment in segments)):
+            # An image that is made is saved, whatever became of the files meanwhile.
+            with contextlib.suppress(RecipeError, AddonError):
+                named |= {file.path: file for addons in now for file in addons.files(one)}
+        uses = tuple(use_of(file) for file in named.values())
+        return save_image(image, recipe, segments=segments, addons=uses, **facts)
 
     def view(trace: Any, opened: Any, command: GetView) -> AnyView:
         asked = ViewRequest(
@@ -76,20 +115,16 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         return make_view(command.what, asked)
 
     def plan(recipe: Recipe, opened: Any) -> Plan:
-        recipe = check(recipe)
-        noise = samplers.SD1_NOISE if opened is None else opened.training_noise
-        try:
-            sampler = samplers.sampler_for(recipe, noise)
-        except ValueError as error:
-            raise RecipeError([Problem("schedule", str(error))]) from error
+        recipe = check(recipe) if opened is None else check_for(recipe, opened.family)
+        noise = schedulers.SD1_NOISE if opened is None else opened.training_noise
+        course = course_for(recipe, noise, "" if opened is None else opened.family)
         return Plan(
-            tuple(sampler.timesteps), tuple(sampler.sigmas), sampler.init_noise_sigma, sampler.evals_per_step
-        )
+            course.timesteps, course.sigmas, course.init_noise_sigma, course.evals_per_step,
+            *thrift.needs(recipe),
+        )  # fmt: skip
 
-    def release() -> None:
-        gc.collect()
-        if target.type == "cuda":
-            torch.cuda.empty_cache()
+    def finish(opened: Any, image: Image.Image, recipe: Recipe) -> Image.Image:
+        return put_back(image, recipe, opened.open_picture)
 
     report("ready", 1.0)
     return Backend(
@@ -97,16 +132,33 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         device_name=_name_of(target),
         dtype=str(devices.default_dtype(target)).removeprefix("torch."),
         open_model=open_model,
+        replace_vae=cast(Any, opening.with_vae),
         run=cast(Any, start),
         fork=cast(Any, start_fork),
         load_trace=Trace.load,
         view=view,
         compare=cast(Any, compare),
         plan=plan,
-        save=save_image,
-        release=release,
+        keep=keep_inputs,
+        finish=finish,
+        save=save,
+        release=thrift.release,
+        memory_bytes=memory.total(target),
+        settle=cast(Any, thrift.settle),
+        climb=cast(Any, thrift.climb),
+        notices=notices,
         keeps_traces=lambda: config.load()[0].keep_traces,
-        sentences=(ModelError, OutputError, NotFiniteError, ForkError, TraceError, ViewError),
+        sentences=(
+            ModelError,
+            AddonError,
+            OutputError,
+            NotFiniteError,
+            ForkError,
+            TraceError,
+            ViewError,
+            MaskError,
+            InputError,
+        ),
     )
 
 
@@ -115,6 +167,20 @@ def _step_back() -> None:
     makes later, inherits it; elsewhere the whole process steps back, which is this engine alone."""
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)
+
+
+def _spare_a_core() -> None:
+    """Let the app have a core of its own where there are several, unless somebody said how many to use."""
+    import torch
+
+    from sdcore.diffusion import devices
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(devices.sampling_threads(_cores(), torch.get_num_threads()))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _quieten(module: str) -> None:
@@ -132,5 +198,5 @@ def _name_of(device: torch.device) -> str:
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = _cores()
     return f"{count} CPU core{'' if count == 1 else 's'}"

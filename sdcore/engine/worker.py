@@ -10,16 +10,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
-
-import msgspec
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from sdcore.engine import answers
-from sdcore.engine.backend import Backend, LoadBackend, Model, Step, Trace
+from sdcore.engine.backend import Backend, LoadBackend, Model
 from sdcore.engine.faults import Fault, explain
 from sdcore.engine.messages import (
     PROTOCOL,
@@ -31,34 +27,18 @@ from sdcore.engine.messages import (
     GetView,
     JobCancelled,
     JobFailed,
-    JobFinished,
-    JobProgress,
     JobQueued,
-    JobStarted,
     ModelFailed,
     ModelLoaded,
     ModelLoading,
-    SavedImage,
     TraceFailed,
 )
 from sdcore.engine.previews import Previews
-from sdcore.engine.traces import NoTraceError, Traces, trace_path
-from sdcore.library.record import BatchPlace
-from sdcore.spec.lineage import Parent
+from sdcore.engine.running import FullMemoryError, Job, Run
+from sdcore.engine.traces import NoTraceError, Traces
 from sdcore.spec.recipe import Recipe
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Job:
-    name: str
-    recipe: Recipe
-    fork: ForkPoint | None = None
-    cancelled: bool = False
-    keep: bool = False
-    seconds: list[float] = field(default_factory=list)
-    saved: list[SavedImage] = field(default_factory=list)
 
 
 @dataclass
@@ -74,7 +54,7 @@ class _Look:
     cancelled: bool = False
 
 
-_Task = _Job | _Load | _Look
+_Task = Job | _Load | _Look
 
 
 class _Interrupted(BaseException):
@@ -112,6 +92,7 @@ class Worker:
         self._stopped = False
         self._model: Model | None = None
         self._model_ref = ""
+        self._vae = ""
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -121,13 +102,13 @@ class Worker:
     def submit(self, name: str, recipe: Recipe, fork: ForkPoint | None = None) -> None:
         """Queue a job behind all others; with a `fork`, the rest of another run."""
         with self._changed:
-            position = sum(isinstance(task, _Job) for task in self._waiting)
+            position = sum(isinstance(task, Job) for task in self._waiting)
             if self._stopped:
                 self._publish(
                     JobFailed(job=name, message="The engine has stopped: generate again to start a new one.")
                 )
                 return
-            self._waiting.append(_Job(name, recipe, fork))
+            self._waiting.append(Job(name, recipe, fork))
             # Published under the lock: the worker must not start the job before it is known to be queued.
             self._publish(JobQueued(job=name, position=position, recipe=recipe))
             self._changed.notify()
@@ -149,12 +130,12 @@ class Worker:
         """Stop a job: a waiting one at once, the running one before its next forward. Others are no fault."""
         with self._changed:
             current = self._current
-            if isinstance(current, _Job) and current.name == name:
+            if isinstance(current, Job) and current.name == name:
                 current.keep = keep
                 current.cancelled = True
                 return
             found = next(
-                (task for task in self._waiting if isinstance(task, _Job) and task.name == name), None
+                (task for task in self._waiting if isinstance(task, Job) and task.name == name), None
             )
             if found is not None:
                 self._waiting.remove(found)
@@ -195,6 +176,7 @@ class Worker:
                 device_name=backend.device_name,
                 dtype=backend.dtype,
                 version=self._version,
+                memory_bytes=backend.memory_bytes,
             )
         )
         while (task := self._next()) is not None:
@@ -220,13 +202,13 @@ class Worker:
     def _perform(self, backend: Backend, task: _Task) -> Fault | None:
         """Do one task to its end, whatever happens; returns its fault."""
         match task:
-            case _Job():
+            case Job():
                 _, fault = self._guarded(lambda: self._generate(backend, task), backend)
                 self._traces.ended(task.name)
                 if fault is not None:
                     self._publish(JobFailed(job=task.name, message=_with_saved(fault.message, task)))
             case _Load():
-                _, fault = self._guarded(lambda: self._need(backend, task.model, task), backend)
+                _, fault = self._guarded(lambda: self._need(backend, task.model, None, task), backend)
                 if fault is not None:
                     self._publish(ModelFailed(model=task.model, message=fault.message))
             case _Look():
@@ -237,7 +219,8 @@ class Worker:
 
     def _show(self, backend: Backend, task: _Look) -> None:
         _, kept = self._traces.find(task.command.trace, backend.load_trace)
-        model = self._need(backend, kept.trace.segments[-1].recipe.model, task)
+        recipe = kept.trace.segments[-1].recipe
+        model = self._need(backend, recipe.model, recipe.vae, task)
         task.answer(answers.view(backend, self._traces, task.command, model))
 
     def _guarded(self, action: Callable[[], Any], backend: Backend | None = None) -> tuple[Any, Fault | None]:
@@ -247,7 +230,7 @@ class Worker:
         except _Interrupted:
             fault = None
         except Exception as error:
-            fault = explain(error, (NoTraceError, *(backend.sentences if backend else ())))
+            fault = explain(error, (NoTraceError, FullMemoryError, *(backend.sentences if backend else ())))
             _log.error("%s", fault.message, exc_info=None if fault.foreseen else error)
         # Outside of the handler, whose traceback held on to the tensors of every frame.
         if backend is not None:
@@ -260,16 +243,14 @@ class Worker:
             self._stopped = True
             waiting, self._waiting = self._waiting, deque()
         for task in waiting:
-            if isinstance(task, _Job):
+            if isinstance(task, Job):
                 self._publish(JobFailed(job=task.name, message=fault.message))
         self._publish(EngineFailed(message=fault.message))
 
-    def _need(self, backend: Backend, ref: str, task: _Task) -> Model:
-        """The model `ref`, loaded in place of the present one unless it is that."""
+    def _need(self, backend: Backend, ref: str, vae: str | None, task: _Task) -> Model:
+        """The model `ref` with the VAE `vae` ("" is its own, None whichever it has), loaded in place of the present one
+        unless it is that. That one goes when nothing is wrong with the new one: a typing error costs nothing."""
         if self._model is None or self._model_ref != ref:
-            if self._model is not None:
-                self._model = None
-                backend.release()
             self._publish(ModelLoading(model=ref, stage="opening", fraction=0.0))
             began = time.perf_counter()
 
@@ -278,121 +259,28 @@ class Worker:
                     raise _Interrupted
                 self._publish(ModelLoading(model=ref, stage=stage, fraction=fraction))
 
-            self._model = backend.open_model(ref, report)
-            self._model_ref = ref
+            def drop() -> None:
+                if self._model is not None:
+                    self._model, self._model_ref = None, ""
+                    backend.release()
+
+            self._model = backend.open_model(ref, vae or "", report, drop)
+            self._model_ref, self._vae = ref, vae or ""
             self._publish(_loaded(self._model, ref, time.perf_counter() - began))
         elif isinstance(task, _Load):
             self._publish(_loaded(self._model, ref, 0.0))
+        if vae is not None and vae != self._vae:
+            self._model, self._vae = backend.replace_vae(self._model, ref, vae), vae
+            backend.release()
         return self._model
 
-    def _generate(self, backend: Backend, job: _Job) -> None:
+    def _generate(self, backend: Backend, job: Job) -> None:
         try:
-            model = self._need(backend, job.recipe.model, job)
+            model = self._need(backend, job.recipe.model, job.recipe.vae, job)
         except _Interrupted:
             self._publish(JobCancelled(job=job.name, index=0))
             raise
-        began = time.perf_counter()
-        trace, steps = self._begin(backend, model, job)
-        info = trace.info(job.name)
-        self._publish(
-            JobStarted(
-                job=job.name,
-                recipe=job.recipe,
-                timesteps=info.timesteps,
-                sigmas=info.sigmas,
-                seconds=info.seconds,
-            )
-        )
-        step = self._sample(model, job, steps)
-        at_end = step is not None and step.index + 1 == step.total
-        if step is None or (job.cancelled and not job.keep):
-            self._publish(JobCancelled(job=job.name, index=len(job.seconds)))
-            return
-        cancelled_at = None if at_end else step.index
-        self._save(backend, model, job, trace, step.next_latents if at_end else step.denoised, cancelled_at)
-        self._publish(
-            JobFinished(
-                job=job.name,
-                images=tuple(job.saved),
-                seconds=time.perf_counter() - began,
-                steps_per_second=len(job.seconds) / max(sum(job.seconds), 1e-9),
-                cancelled_at=cancelled_at,
-            )
-        )
-
-    def _begin(self, backend: Backend, model: Model, job: _Job) -> tuple[Trace, Iterator[Step]]:
-        """The job's run, recorded from now on: a new one, or the rest of another."""
-        if job.fork is None:
-            trace, steps = backend.run(model, job.recipe)
-        else:
-            _, kept = self._traces.find(job.fork.source, backend.load_trace)
-            trace, steps = backend.fork(model, kept.trace, job.fork.step, job.recipe)
-            named = Path(kept.images[0]).name if kept.images else ""
-            trace.parent = Parent(image=named, step=job.fork.step)
-        self._traces.begin(job.name, trace)
-        return trace, steps
-
-    def _sample(self, model: Model, job: _Job, passes: Iterator[Step]) -> Step | None:
-        """Iterate the loop until its end or a cancel; returns the last step, None if there was none."""
-        step: Step | None = None
-        if job.cancelled:
-            return step
-        with closing(cast(Any, passes)) as steps:
-            for step in steps:
-                self._tell(model, job, step)
-                if job.cancelled:
-                    break
-        return step
-
-    def _tell(self, model: Model, job: _Job, step: Step) -> None:
-        job.seconds.append(step.seconds)
-        self._publish(
-            JobProgress(
-                job=job.name,
-                index=step.index,
-                total=step.total,
-                timestep=step.t,
-                sigma=step.sigma,
-                seconds=(step.seconds,),
-            )
-        )
-        if step.index + 1 < step.total:  # the decoded image follows the last one
-            self._previews.show(job.name, step.index, step.denoised, model.preview)
-
-    def _save(
-        self,
-        backend: Backend,
-        model: Model,
-        job: _Job,
-        trace: Trace,
-        latents: Any,
-        cancelled_at: int | None,
-    ) -> None:
-        """Decode and save one image after another: a batch needs the memory of one, and keeps what it has."""
-        count = job.recipe.batch_size
-        for index in range(count):
-            recipe = job.recipe.for_image(index)
-            image = model.decode(latents[index : index + 1])[0]
-            place = BatchPlace(size=count, index=index, seed=job.recipe.seed) if count > 1 else None
-            path = backend.save(
-                image,
-                recipe,
-                model_hash=model.model_hash,
-                family=model.family,
-                batch=place,
-                cancelled_at=cancelled_at,
-                parent=trace.parent,
-                segments=tuple(
-                    msgspec.structs.replace(segment, recipe=segment.recipe.for_image(index))
-                    for segment in trace.segments
-                ),
-            )
-            self._traces.saved(job.name, str(path))
-            job.saved.append(
-                SavedImage(path=str(path), recipe=recipe, width=image.width, height=image.height)
-            )
-        if backend.keeps_traces():
-            trace.save(trace_path(Path(job.saved[0].path)))
+        Run(backend, model, job, self._publish, self._previews, self._traces).carry_out()
 
 
 def _loaded(model: Model, ref: str, seconds: float) -> ModelLoaded:
@@ -404,11 +292,11 @@ def _loaded(model: Model, ref: str, seconds: float) -> ModelLoaded:
         seconds=seconds,
         parameters=model.parameters,
         native_size=model.native_size,
-        model_hash=model.model_hash,
+        model_hash=model.known_hash,
     )
 
 
-def _with_saved(message: str, job: _Job) -> str:
+def _with_saved(message: str, job: Job) -> str:
     return (
         f"{message} {len(job.saved)} of {job.recipe.batch_size} images were saved." if job.saved else message
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,10 +9,11 @@ from PIL import Image
 from sdcore.engine.mailbox import Mailbox
 from sdcore.engine.messages import JobPreview, SetPreview
 from sdcore.engine.previews import LARGEST, MOST_IMAGES, Previews, fit
+from tests.engine_fakes import FakeComing
 
 
-def rgb(count: int) -> Any:
-    return np.zeros((count, 4, 8, 3), np.uint8)
+def rgb(count: int) -> FakeComing:
+    return FakeComing(np.zeros((count, 4, 8, 3), np.uint8))
 
 
 def pictures(mailbox: Mailbox) -> list[JobPreview]:
@@ -52,6 +51,22 @@ def test_some_images_of_a_batch_are_shown() -> None:
     previews.want(mailbox, SetPreview(width=8, height=8))
     previews.show("a", 0, 64, rgb)
     assert [event.image for event in pictures(mailbox)] == list(range(MOST_IMAGES))
+
+
+def test_nothing_waits_for_a_preview_that_is_on_its_way() -> None:
+    previews, mailbox = Previews(), Mailbox()
+    previews.want(mailbox, SetPreview(width=8, height=8, max_fps=1e9))
+    coming = [FakeComing(np.zeros((1, 4, 8, 3), np.uint8), done=False) for _ in range(2)]
+    waiting = iter(coming)
+    for index in range(3):
+        previews.show("a", index, 1, lambda latents: next(waiting))
+    assert pictures(mailbox) == []
+    coming[0].done = True
+    previews.show("a", 3, 1, lambda latents: next(waiting))
+    assert [event.index for event in pictures(mailbox)] == [0]
+    coming[1].done = True
+    previews.show("b", 0, 1, rgb)
+    assert [(event.job, event.index) for event in pictures(mailbox)] == [("b", 0)]
 
 
 @pytest.mark.parametrize(

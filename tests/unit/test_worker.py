@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
+import msgspec
 import pytest
+from PIL import Image
 
+from sdcore.engine.backend import Backend, Report
 from sdcore.engine.local import LocalClient, LocalEngine
 from sdcore.engine.messages import (
     AnyEvent,
@@ -100,6 +104,23 @@ def test_a_batch_is_saved_image_by_image(client: LocalClient, core: FakeCore) ->
     ]
 
 
+def test_pictures_are_kept_before_the_run_and_images_finished_after_it(core: FakeCore) -> None:
+    def keep(recipe: Recipe) -> Recipe:
+        return msgspec.structs.replace(recipe, init_image="input:kept")
+
+    def finish(model: object, image: Image.Image, recipe: Recipe) -> Image.Image:
+        return Image.new("RGB", (4, 4), (recipe.init_image == "input:kept", 0, 0))
+
+    def load(report: Report) -> Backend:
+        return replace(core.load(report), keep=keep, finish=finish)
+
+    with LocalEngine(load) as engine:
+        events = run(engine.attach(), msgspec.structs.replace(FOUR, init_image="/a.png"))
+    started = next(event for event in events if isinstance(event, JobStarted))
+    assert started.recipe.init_image == "input:kept"
+    assert [(level, recipe.init_image) for level, recipe, *_ in core.saved] == [(1, "input:kept")]
+
+
 def test_jobs_run_in_their_order(client: LocalClient, core: FakeCore) -> None:
     core.gated = True
     for name in ("a", "b", "c"):
@@ -189,6 +210,37 @@ def test_a_model_that_cannot_be_loaded_is_a_sentence(client: LocalClient, core: 
     assert run(client)[-1] == JobFailed(job="a", message="There is no model.")
     core.open_error = None
     assert isinstance(run(client, job="b")[-1], JobFinished)
+
+
+def test_a_model_that_cannot_be_loaded_does_not_cost_the_one_that_is(
+    client: LocalClient, core: FakeCore
+) -> None:
+    run(client)
+    core.open_error = FakeModelError("There is no model.")
+    assert isinstance(run(client, Recipe(model="typo"), job="b")[-1], JobFailed)
+    core.open_error = None
+    assert "ModelLoading" not in names(run(client, job="c"))
+    assert core.opened == ["tiny"]
+
+
+def test_another_vae_is_no_other_model(client: LocalClient, core: FakeCore) -> None:
+    run(client, Recipe(steps=1, vae="soft"))
+    run(client, Recipe(steps=1, vae="soft"), job="b")
+    run(client, Recipe(steps=1), job="c")
+    client.send(LoadModel(model="tiny"))
+    run(client, Recipe(steps=1, vae="hard"), job="d")
+    assert core.opened == ["tiny"]
+    assert [model.vae for model in core.models] == ["soft", "", "hard"]
+
+
+def test_a_vae_that_cannot_be_loaded_leaves_the_one_that_is(client: LocalClient, core: FakeCore) -> None:
+    run(client)
+    core.open_error = FakeModelError("There is no VAE.")
+    assert run(client, Recipe(steps=1, vae="typo"), job="b")[-1] == JobFailed(
+        job="b", message="There is no VAE."
+    )
+    assert isinstance(run(client, job="c")[-1], JobFinished)
+    assert [model.vae for model in core.models] == [""]
 
 
 @pytest.mark.parametrize(

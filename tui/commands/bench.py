@@ -1,4 +1,4 @@
-"""`sdtui bench`: this loop beside diffusers' own pipeline."""
+"""`sdtui bench`: this loop beside diffusers' own pipelines."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from argparse import Namespace
 
 
 def run(options: Namespace) -> int:
-    """Compare the two in this process, and print the times."""
-    arguments = ["--turns", str(options.turns), "--steps", str(options.steps), "--device", options.device]
+    """Compare them in this process, and print the figures."""
+    arguments = [f"--{name}={getattr(options, name)}" for name in ("turns", "steps", "size", "device")]
+    arguments += [f"--{name}" for name in ("bundled", "sd15", "sdxl", "json") if getattr(options, name)]
+    arguments += [f"--compile={mode}" for mode in options.compile or ()]
     # By name: it imports torch, which nothing that the app imports may do.
-    status: int = importlib.import_module("sdcore.bench").main(
-        [*arguments, *(["--json"] if options.json else [])]
-    )
+    status: int = importlib.import_module("sdcore.bench").main(arguments)
     return status

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -31,6 +31,7 @@ from sdcore.engine.messages import (
     JobCancelled,
     JobFailed,
     JobFinished,
+    JobNotice,
     JobProgress,
     JobStarted,
     ModelLoading,
@@ -41,10 +42,9 @@ from sdcore.engine.messages import (
     TraceSaved,
     ViewReady,
 )
-from sdcore.library.outputs import save_image
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
-from tui.commands.console import CommandError, rich_console
+from tui.commands.console import CommandError, complain, rich_console
 
 A = TypeVar("A", TraceOpened, ViewReady, TraceSaved)
 
@@ -90,6 +90,8 @@ class Maker:
                         raise KeyboardInterrupt
                     case JobFailed() | EngineFailed():
                         raise CommandError(event.message)
+                    case JobNotice():
+                        complain(event.message)
                 bar.show(event)
         raise CommandError(_NO_ANSWER)
 
@@ -125,7 +127,8 @@ def _ctrl_c_does(stop: Callable[[], None]) -> Iterator[None]:
 
 def _saving_in(folder: Path, load: LoadBackend) -> LoadBackend:
     def load_and_save(report: Report) -> Backend:
-        return dataclasses.replace(load(report), save=functools.partial(save_image, folder=folder))
+        backend = load(report)
+        return dataclasses.replace(backend, save=functools.partial(cast(Any, backend.save), folder=folder))
 
     return load_and_save
 

@@ -18,6 +18,9 @@ from tui.actions import Action
 Tone = Literal["quiet", "bright", "alert"]
 _GAP = 3
 _MOST_LINES = 3
+_GB = 1 << 30
+_LITTLE = 20
+"""A need below this part of the memory is not worth a word."""
 
 
 class HeadLine(Widget):
@@ -27,17 +30,19 @@ class HeadLine(Widget):
         super().__init__(id=id)
         self._facts: tuple[str, ...] = ()
         self._urgent = ""
+        self._alarm = ""
 
     @property
     def text(self) -> str:
         """What stands on the right."""
-        return " · ".join((*self._facts, self._urgent) if self._urgent else self._facts)
+        return " · ".join(part for part in (*self._facts, self._alarm, self._urgent) if part)
 
-    def show(self, facts: tuple[str, ...], urgent: str = "") -> None:
-        """Show the facts, and at the end, in the accent colour, what is going on."""
+    def show(self, facts: tuple[str, ...], urgent: str = "", alarm: str = "") -> None:
+        """Show the facts, after them in the warning colour what will not do, and at the end, in the accent colour, what
+        is going on."""
         facts = tuple(sanitise(fact, newlines=False) for fact in facts if fact)
-        if (facts, urgent) != (self._facts, self._urgent):
-            self._facts, self._urgent = facts, urgent
+        if (facts, urgent, alarm) != (self._facts, self._urgent, self._alarm):
+            self._facts, self._urgent, self._alarm = facts, urgent, alarm
             self.refresh()
 
     def render(self) -> Content:
@@ -45,13 +50,17 @@ class HeadLine(Widget):
         width = self.size.width
         name = " sdtui"
         facts = list(self._facts)
-        while facts and len(" · ".join([*facts, self._urgent])) > width - len(name) - 3:
+        loud = [part for part in (self._alarm, self._urgent) if part]
+        while facts and len(" · ".join([*facts, *loud])) > width - len(name) - 3:
             facts.pop(0)
-        quiet = " · ".join(facts) + (" · " if facts and self._urgent else "")
-        gap = " " * max(1, width - len(name) - len(quiet) - len(self._urgent) - 1)
+        quiet = " · ".join(facts) + (" · " if facts and loud else "")
+        between = " · " if len(loud) > 1 else ""
+        gap = " " * max(1, width - len(name) - len(quiet + self._alarm + between + self._urgent) - 1)
         return (
             Content.styled(name + gap, "bold $accent")
             .append(Content.styled(quiet, "$dim"))
+            .append(Content.styled(self._alarm, "$alert"))
+            .append(Content.styled(between, "$dim"))
             .append(Content.styled(self._urgent, "$accent"))
         )
 
@@ -146,3 +155,13 @@ class FooterLine(Widget):
 
 def _width(item: tuple[Action, str]) -> int:
     return len(item[0].key) + 1 + len(item[1]) + _GAP
+
+
+def memory_needs(needed: int, there: int) -> tuple[str, bool]:
+    """What the head line says of memory ("needs 9.1 of 24 GB", nothing where it is little or not known), and whether
+    there is less. Both are bytes; GB are those that cards are sold by, of 2**30 bytes."""
+    if needed * _LITTLE < there or not there:
+        return "", False
+    size = needed / _GB
+    short = needed > there
+    return f"needs {size:.{1 if size < 10 or short else 0}f} of {there / _GB:.0f} GB", short

@@ -1,0 +1,150 @@
+"""Making do with less memory, a rung at a time: what each gives up is in one table.
+
+The first rung of a run is the lowest whose reckoned need fits; where memory runs out all the same, the next one that
+needs less in the stage that failed takes over. The seed's image is the same on every rung, up to the rounding of other
+kernels; decoded in tiles it differs a little near the seams, since a tile is normalised by what is in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import torch
+
+from sdcore.diffusion import memory, offload
+from sdcore.diffusion.memory import Footprint, Needs
+from sdcore.diffusion.speed import Faster
+from sdcore.spec.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sdcore.diffusion.model import Model
+
+Placement = Literal["resident", "in turn", "layer by layer"]
+Stage = Literal["begin", "step", "decode"]
+
+_LARGEST_TILE: Final = 512
+_SMALLEST_TILE: Final = 128
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What is given up. `notice` says it to a person."""
+
+    name: str
+    notice: str
+    split: bool = False
+    """The halves of the guidance take a forward pass each."""
+    sliced: bool = False
+    """Images are decoded one by one."""
+    tiled: bool = False
+    """An image is decoded in overlapping tiles."""
+    placement: Placement = "resident"
+    """Where the weights are: see `offload`."""
+
+    def tile_for(self, recipe: Recipe) -> int:
+        """The side in pixels of the tiles of an image of the recipe; 0 where it is decoded whole."""
+        half = max(recipe.final_size()) // 16 * 8
+        return min(_LARGEST_TILE, max(_SMALLEST_TILE, half)) if self.tiled else 0
+
+
+LADDER: Final = (
+    Rung("whole", "There is memory for all at once."),
+    Rung(
+        "split guidance",
+        "Memory is short: prompt and negative prompt take a forward pass each.",
+        split=True,
+    ),
+    Rung("sliced VAE", "Memory is short: images are decoded one by one.", split=True, sliced=True),
+    Rung(
+        "tiled VAE",
+        "Memory is short: the image is decoded in tiles, and may differ a little where they meet.",
+        split=True, sliced=True, tiled=True,
+    ),
+    Rung(
+        "model offload",
+        "Memory is short: text encoders, network and VAE take turns on the GPU.",
+        split=True, sliced=True, tiled=True, placement="in turn",
+    ),
+    Rung(
+        "sequential offload",
+        "Memory is very short: the weights come to the GPU a layer at a time, which is slow.",
+        split=True, sliced=True, tiled=True, placement="layer by layer",
+    ),
+)  # fmt: skip
+"""From all at once to as little as possible; each rung keeps what those below it gave up."""
+
+
+@dataclass
+class Thrift:
+    """How a model makes do at present."""
+
+    rung: Rung = LADDER[0]
+    faster: Faster | None = None
+    """What makes the network faster where there is memory for it."""
+
+
+def rungs_for(device: torch.device) -> tuple[Rung, ...]:
+    """The rungs that there are on a device: a CPU has nowhere else to put weights."""
+    return tuple(rung for rung in LADDER if device.type != "cpu" or rung.placement == "resident")
+
+
+def first_rung(
+    model: Footprint, recipe: Recipe, device: torch.device, available: float
+) -> tuple[Rung, Needs]:
+    """The lowest rung whose need is `available`, or the last of all; and what it needs."""
+    reckoned = [(rung, memory.needs(model, recipe, rung)) for rung in rungs_for(device)]
+    return next(((rung, needs) for rung, needs in reckoned if needs.peak <= available), reckoned[-1])
+
+
+def settle(model: Model, recipe: Recipe) -> str:
+    """Put the model on the rung that a run of the recipe begins with; returns what to say, nothing on the lowest."""
+    available = memory.available(model.device)
+    rung, _ = first_rung(memory.footprint(model), recipe, model.device, available)
+    stand_on(model, rung, recipe)
+    return "" if rung is LADDER[0] else rung.notice
+
+
+def climb(model: Model, recipe: Recipe, stage: Stage) -> str:
+    """Put the model on the next rung that needs less in a stage whose memory ran out; returns what to say, nothing
+    where there is no such rung."""
+    present, reckoned = model.thrift.rung, memory.footprint(model)
+    rungs = rungs_for(model.device)
+    now = getattr(memory.needs(reckoned, recipe, present), stage)
+    for rung in rungs[rungs.index(present) + 1 :]:
+        if getattr(memory.needs(reckoned, recipe, rung), stage) < now:
+            stand_on(model, rung, recipe)
+            return rung.notice
+    return ""
+
+
+def stand_on(model: Model, rung: Rung, recipe: Recipe) -> None:
+    """Have the model's next run of the recipe take no more than a rung allows."""
+    thrift, before = model.thrift, model.thrift.rung
+    thrift.rung = rung  # before the weights are moved: where that fails, too, the next rung is above this
+    _decode_by(model.vae, rung, rung.tile_for(recipe), model.downscale)
+    if thrift.faster is not None and rung is not LADDER[0]:
+        thrift.faster.enable(False)  # recordings hold memory, and want weights that stay where they are
+    if rung.placement != before.placement:
+        place(model, rung.placement)
+    if thrift.faster is not None and rung is LADDER[0] is not before:
+        thrift.faster.enable(True)
+
+
+def place(model: Model, placement: Placement) -> None:
+    """Have the model's networks where a placement has them."""
+    _PLACE[placement]([*model.adapter.modules.values(), model.vae], model.device)
+
+
+def _decode_by(vae: Any, rung: Rung, tile: int, downscale: int) -> None:
+    vae.use_slicing = rung.sliced
+    vae.use_tiling = tile > 0
+    if tile:
+        vae.tile_sample_min_size, vae.tile_latent_min_size = tile, tile // downscale
+
+
+_PLACE: Final = {
+    "resident": offload.keep_resident,
+    "in turn": offload.take_turns,
+    "layer by layer": offload.layer_by_layer,
+}

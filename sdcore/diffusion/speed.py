@@ -1,0 +1,160 @@
+"""A network's forward pass made faster: its kernels recorded once and replayed (CUDA graphs), or compiled first.
+
+A UNet of SD 1.5 launches some 4,000 kernels a pass, and a fast GPU is through with them before Python has launched
+them. Recording costs two passes for each size and batch; compiling costs a minute. Whatever goes wrong on the way, the
+network goes on as it was, and says so. Replaying repeats the very kernels that were recorded, so a seed's image stays;
+compiled kernels round otherwise.
+
+What is not set, so that a seed means the same bits tomorrow: `cudnn.benchmark`, which chooses its algorithms by the
+clock, and TF32 for matrix products, which only float32 networks would feel.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+Mode = Literal["off", "graphs", "compile"]
+
+_MOST_GRAPHS: Final = 4
+"""Each holds the memory of a forward pass."""
+
+_WARM_UPS: Final = 2
+"""Passes before the recording: libraries make their plans and workspaces in the first."""
+
+_STARTS: Final = {
+    "graphs": "The network is recorded for this size; its first step takes longer.",
+    "compile": "The network is compiled for this size; its first step may take minutes.",
+}
+
+
+def use_channels_last(*networks: nn.Module) -> None:
+    """Have the weights of convolutions lie as a GPU's matrix units read them; the results are the same numbers."""
+    for network in networks:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class Faster:
+    """Stands in for the `forward` of a network while it is `enable`d. `tell` is given sentences for a person."""
+
+    def __init__(
+        self, network: nn.Module, mode: Mode, device: torch.device, tell: Callable[[str], None]
+    ) -> None:
+        self._network = network
+        self._mode = mode
+        self._graphed = device.type == "cuda"
+        self._tell = tell
+        self.problem = ""
+        """Why the network runs as it is: one sentence, nothing where all is well."""
+        self._failed = mode == "off" or (mode == "graphs" and not self._graphed)
+        self._call: Callable[..., Any] = network.forward
+        self._known: OrderedDict[Any, Any] = OrderedDict()
+        self._pool: Any = None
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is something that it can do here, as far as is known."""
+        return not self._failed
+
+    def enable(self, wanted: bool) -> None:
+        """Begin, or end and give back all memory that it took."""
+        self._known.clear()
+        self._network.__dict__.pop("forward", None)
+        if not wanted or self._failed:
+            return
+        plain = self._network.forward
+        self._call = torch.compile(plain, dynamic=False) if self._mode == "compile" else plain
+        self._pool = torch.cuda.graph_pool_handle() if self._graphed else None
+        self._network.forward = self  # type: ignore[assignment]
+
+    @contextmanager
+    def standing_in(self) -> Iterator[None]:
+        """Stand in inside alone; what it learned is kept for the next time."""
+        if not self._known:
+            self.enable(True)
+        elif not self._failed:
+            self._network.forward = self  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            self._network.__dict__.pop("forward", None)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The network's prediction."""
+        try:
+            return self._fast(args, kwargs)
+        except (torch.OutOfMemoryError, MemoryError):
+            raise
+        except Exception as error:
+            why = str(error).strip().partition("\n")[0][:120] or type(error).__name__
+        # Outside of the handler, whose traceback held on to the tensors of every frame.
+        self._failed = True
+        self.enable(False)
+        self.problem = f"The network runs as it is: it could not be made faster here ({why})."
+        self._tell(self.problem)
+        return self._network.forward(*args, **kwargs)
+
+    def _fast(self, args: Any, kwargs: Any) -> Any:
+        leaves, shape = pytree.tree_flatten((args, kwargs))
+        key = (shape, *map(_kind_of, leaves))
+        if key not in self._known:
+            self._tell(_STARTS[self._mode])
+            while len(self._known) >= _MOST_GRAPHS:
+                self._known.popitem(last=False)
+            self._known[key] = _Graph(self._call, leaves, shape, self._pool) if self._graphed else None
+        self._known.move_to_end(key)
+        graph = self._known[key]
+        return self._call(*args, **kwargs) if graph is None else graph(leaves)
+
+
+class _Graph:
+    """One forward pass, recorded for inputs of these kinds."""
+
+    def __init__(self, call: Callable[..., Any], leaves: Sequence[Any], shape: Any, pool: Any) -> None:
+        device = next(leaf.device for leaf in leaves if isinstance(leaf, Tensor) and leaf.is_cuda)
+        # All on the device: what the network copied there itself would be recorded with its present value.
+        self._inputs = [leaf.to(device, copy=True) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        args, kwargs = pytree.tree_unflatten(self._inputs, shape)
+        aside = torch.cuda.Stream(device)
+        aside.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(aside):
+            for _ in range(_WARM_UPS):
+                call(*args, **kwargs)
+        torch.cuda.current_stream(device).wait_stream(aside)
+        self._graph = torch.cuda.CUDAGraph()
+        # Of this thread alone: others may ask for the device's memory meanwhile.
+        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
+            self._output = call(*args, **kwargs)
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        for kept, leaf in zip(self._inputs, leaves, strict=True):
+            if isinstance(leaf, Tensor):
+                kept.copy_(leaf, non_blocking=True)
+        self._graph.replay()
+        # A copy: the next replay writes into the same memory.
+        return pytree.tree_map_only(Tensor, Tensor.clone, self._output)
+
+
+@contextmanager
+def plainly(network: nn.Module) -> Iterator[None]:
+    """Have the network run its own Python code inside, for those who look into its layers."""
+    faster = network.__dict__.get("forward")
+    if not isinstance(faster, Faster):
+        yield
+        return
+    del network.__dict__["forward"]
+    try:
+        yield
+    finally:
+        network.forward = faster  # type: ignore[assignment]
+
+
+def _kind_of(leaf: Any) -> Any:
+    """What a recording is made for: a tensor's shape, or the value of anything else."""
+    return (leaf.shape, leaf.dtype, leaf.device) if isinstance(leaf, Tensor) else leaf
