@@ -16,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sdcore.diffusion.addons.lora import AddonError
     from sdcore.diffusion.fork import fork
     from sdcore.diffusion.images import image_grid
     from sdcore.diffusion.loop import Step, sample
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AddonError",
     "ImageFacts",
     "MetadataError",
     "Model",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AddonError": "sdcore.diffusion.addons.lora",
     "ImageFacts": "sdcore.library.metadata",
     "MetadataError": "sdcore.library.metadata",
     "Model": "sdcore.diffusion.model",

@@ -9,8 +9,11 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Point `SDTUI_HOME` at a folder of this test and keep every library off the network."""
+    """Point `SDTUI_HOME` at a folder of this test, hide the models of who runs it, stay off the network."""
     home = tmp_path / "home"
     monkeypatch.setenv("SDTUI_HOME", str(home))
+    monkeypatch.setenv("HOME", str(tmp_path / "person"))
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return home

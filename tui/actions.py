@@ -24,17 +24,30 @@ Scope = Literal[
     "inspector",
     "fork",
     "compare",
+    "mask",
+    "models",
+    "folder",
 ]
 """Where a key works: in the whole app, on one of its screens, or with the focus in one part of the studio."""
 
 Moment = Literal[
-    "idle", "running", "parameters", "recent",
+    "idle", "running", "parameters", "file", "recent", "mask",
     "text", "schedule", "latents", "step", "guidance", "attention", "compare",
 ]  # fmt: skip
 """What the person is at, in the studio, a tab of the inspector or the comparison: decides what the footer names."""
 
 Group = Literal[
-    "Make", "Seed", "Prompt", "Parameters", "Images", "Inspector", "Compare", "App", "Lists", "Editing"
+    "Make",
+    "Seed",
+    "Prompt",
+    "Parameters",
+    "Images",
+    "Mask",
+    "Inspector",
+    "Compare",
+    "App",
+    "Lists",
+    "Editing",
 ]
 
 
@@ -92,6 +105,8 @@ _MAKE: Final = (
             "Bring the shown image's prompt and parameters back to the panes."),
     _action("history", "ctrl+r", "Prompt history", "Prompt", "studio",
             "Find a prompt that was used before; type to narrow the list.", footer={"idle": "history"}),
+    _action("addons", "alt+l f11", "LoRAs and embeddings", "Prompt", "studio",
+            "List the LoRA files and textual inversions; Enter writes one into the prompt at the cursor."),
     _action("edit", "f4", "Open in $EDITOR", "Prompt", "studio",
             "Write the prompt in the editor of your choice."),
     _action("steps", "f3", "Show or hide the steps", "Images", "studio",
@@ -104,14 +119,29 @@ _MAKE: Final = (
     _action("compare", "f5", "Compare two images", "Images", "studio",
             "Lay the image that is looked at beside the newest one; the newest beside the one before it.",
             footer={"recent": "compare"}),
+    _action("models", "alt+m", "Models", "Parameters", "studio",
+            "Every model that is found on this machine: what it is, whether it fits into the memory; Enter loads it."),
+    _action("model_settings", "alt+u", "Use the model's settings", "Parameters", "studio",
+            "Set the steps, guidance, sampler, schedule and size that the model wants."),
+    _action("more_settings", "f8", "More settings", "Parameters", "studio",
+            "Show the settings that rest, too: init image, high resolution, variation and so on; or fold them away."),
+    _action("start_from", "f9", "Start from this image", "Images", "studio",
+            "Image to image: the next image starts from the one that is shown, and not from noise."),
+    _action("start_clear", "f12", "Start from noise again", "Images", "studio",
+            "Take the init image and its mask away."),
+    _action("start_show", "ctrl+t", "Show the init image", "Images", "studio",
+            "The image that is started from, with its mask; the same key shows what was made again."),
+    _action("mask", "f10", "Draw a mask", "Images", "studio",
+            "Paint over what is to be made anew; the rest of the init image stays. Without an init image the shown "
+            "one becomes it."),
 )  # fmt: skip
 
 _PARAMETERS: Final = (
     _action("parameter_choose", "enter space", "Choose", "Parameters", "parameters",
-            "Open the list of models, samplers or schedules; on another row, Enter generates.",
-            handler="choose", footer={"parameters": "choose"}),
+            "Open the list of models, samplers or schedules, or pick a file; on another row, Enter generates.",
+            handler="choose", footer={"parameters": "choose", "file": "pick a file"}),
     _action("parameter_more", "plus equals_sign right", "More", "Parameters", "parameters",
-            "Raise the value by a sensible step, or take the next in the list.", handler="change(1)",
+            "Raise the value by a sensible step, or take the next in the list; complete a path.", handler="change(1)",
             footer={"parameters": "more"}),
     _action("parameter_less", "minus left", "Less", "Parameters", "parameters",
             "Lower the value by a sensible step, or take the one before.", handler="change(-1)",
@@ -119,7 +149,11 @@ _PARAMETERS: Final = (
     _action("parameter_up", "up", "Row above", "Parameters", "parameters", handler="move(-1)"),
     _action("parameter_down", "down", "Row below", "Parameters", "parameters", handler="move(1)"),
     _action("parameter_erase", "backspace", "Erase a digit", "Parameters", "parameters", handler="erase"),
-    _action("parameter_reset", "delete", "Back to the default", "Parameters", "parameters", handler="reset"),
+    _action("parameter_reset", "delete", "Back to the default", "Parameters", "parameters", handler="reset",
+            footer={"file": "none"}),
+    _action("parameter_own_size", "ctrl+f", "Take the init image's size", "Parameters", "parameters",
+            "Width and height of the image that is started from, to the nearest size that can be made.",
+            handler="own_size", footer={"file": "take its size"}),
 )  # fmt: skip
 
 _RECENT: Final = (
@@ -164,6 +198,8 @@ _INSPECTOR: Final = (
     _action("inspect_family", "l", "Lineage: the tree of forks", "Inspector", "inspector",
             "What this image was forked from, and what was forked from it; Enter looks into another of them.",
             handler="family"),
+    _action("inspect_start", "f9", "Start from this image", "Inspector", "inspector",
+            "Back to the studio, where the next image starts from the one that this run made.", handler="start"),
     _action("inspect_write", "w", "Write the trace", "Inspector", "inspector",
             "Keep this run on disk, beside its image, to be looked into and forked later.", handler="write",
             footer=dict.fromkeys(("latents", "guidance"), "write")),
@@ -201,6 +237,36 @@ _COMPARE: Final = (
             footer={"compare": "back"}),
 )  # fmt: skip
 
+_MASK: Final = (
+    _action("mask_paint", "space", "Paint", "Mask", "mask", "A dab of the brush; in a rectangle, fill it.",
+            handler="paint", footer={"mask": "paint"}),
+    _action("mask_rectangle", "r", "Rectangle", "Mask", "mask", "One corner, and then the other.",
+            handler="rectangle", footer={"mask": "rectangle"}),
+    _action("mask_erase", "x", "Paint, or erase", "Mask", "mask",
+            "What brush and rectangle do; with a mouse the right button erases at any time.", handler="erase",
+            footer={"mask": "erase"}),
+    _action("mask_smaller", "left_square_bracket", "Smaller brush", "Mask", "mask", handler="brush(-1)"),
+    _action("mask_larger", "right_square_bracket", "Larger brush", "Mask", "mask", handler="brush(1)"),
+    _action("mask_invert", "i", "Invert", "Mask", "mask", handler="invert"),
+    _action("mask_clear", "c", "Clear", "Mask", "mask", handler="clear"),
+    _action("mask_undo", "u ctrl+z", "Undo", "Mask", "mask", handler="undo"),
+    _action("mask_redo", "U ctrl+y", "Redo", "Mask", "mask", handler="redo"),
+    _action("mask_left", "left h", "Left", "Mask", "mask", handler="move(-1, 0)"),
+    _action("mask_right", "right l", "Right", "Mask", "mask", handler="move(1, 0)"),
+    _action("mask_up", "up k", "Up", "Mask", "mask", handler="move(0, -1)"),
+    _action("mask_down", "down j", "Down", "Mask", "mask", handler="move(0, 1)"),
+    _action("mask_far_left", "shift+left H", "Eight to the left", "Mask", "mask", handler="move(-8, 0)"),
+    _action("mask_far_right", "shift+right L", "Eight to the right", "Mask", "mask", handler="move(8, 0)"),
+    _action("mask_far_up", "shift+up K", "Eight up", "Mask", "mask", handler="move(0, -8)"),
+    _action("mask_far_down", "shift+down J", "Eight down", "Mask", "mask", handler="move(0, 8)"),
+    _action("mask_keep", "enter", "Keep the mask", "Mask", "mask",
+            "The next images are repainted where it is painted; an empty one is taken away.", handler="keep",
+            footer={"mask": "keep"}),
+    _action("mask_leave", "escape ctrl+c f10", "Leave", "Mask", "mask",
+            "Everything stays as it was; asks if something was painted. In a rectangle, give that up.",
+            handler="leave"),
+)  # fmt: skip
+
 _ALWAYS: Final[tuple[Moment, ...]] = get_args(Moment)
 
 _APP: Final = (
@@ -225,6 +291,12 @@ _LISTS: Final = (
     _action("list_select", "enter", "Take it", "Lists", "list", handler="select"),
     _action("list_erase", "backspace", "Erase a letter", "Lists", "list", handler="screen.erase"),
     _action("list_close", "escape ctrl+c", "Close", "Lists", "list", handler="screen.close"),
+    _action("models_add", "ctrl+o", "Add a folder", "Lists", "models",
+            "Have models looked for in another folder, too; it is kept in the settings.", handler="add"),
+    _action("folder_enter", "enter", "Look into this folder", "Lists", "folder", handler="enter"),
+    _action("folder_complete", "tab right", "Complete", "Lists", "folder", handler="complete"),
+    _action("folder_erase", "backspace", "Erase a letter", "Lists", "folder", handler="erase"),
+    _action("folder_close", "escape ctrl+c", "Never mind", "Lists", "folder", handler="close"),
     _action("help_close", "escape ctrl+c enter", "Close", "Lists", "help", handler="close"),
     _action("help_up", "up", "Up", "Lists", "help", handler="scroll(-1)"),
     _action("help_down", "down", "Down", "Lists", "help", handler="scroll(1)"),
@@ -243,6 +315,14 @@ _WALK: Final = (
             summary="At the first line: the prompt used before."),
     _action("prompt_down", "down", "Line below, or a later prompt", "Prompt", "prompt", handler="cursor_down",
             summary="At the last line: the prompt used after it, and at last the one being written."),
+)  # fmt: skip
+
+_WEIGHTS: Final = (
+    _action("weight_up", "ctrl+up alt+up", "More weight", "Prompt", "prompt",
+            "The word at the cursor, or what is selected, counts a tenth more: (word:1.1). In a <lora:…> its weight.",
+            handler="change_weight(1)"),
+    _action("weight_down", "ctrl+down alt+down", "Less weight", "Prompt", "prompt",
+            "A tenth less; at 1 the brackets go.", handler="change_weight(-1)"),
 )  # fmt: skip
 
 _EDITING: Final = (
@@ -277,7 +357,7 @@ _EDITING: Final = (
 """Name, keys, title and handler of what an editor of text can do."""
 
 ACTIONS: Final = (
-    *_MAKE, *_PARAMETERS, *_RECENT, *_INSPECTOR, *_COMPARE, *_APP, *_LISTS, *_WALK,
+    *_MAKE, *_PARAMETERS, *_RECENT, *_MASK, *_INSPECTOR, *_COMPARE, *_APP, *_LISTS, *_WALK, *_WEIGHTS,
     *(_action(name, keys, title, "Editing", "editor", handler=handler) for name, keys, title, handler in _EDITING),
 )  # fmt: skip
 """Every action, in the order in which footer, help and palette show them."""
@@ -308,7 +388,7 @@ def commands(screen: Scope = "studio") -> Iterator[Action]:
 _NAMES: Final = {
     "enter": "⏎", "escape": "esc", "up": "↑", "down": "↓", "left": "←", "right": "→",
     "backspace": "⌫", "delete": "del", "plus": "+", "equals_sign": "=", "minus": "-",
-    "pageup": "pgup", "pagedown": "pgdn", "tab": "⇥",
+    "pageup": "pgup", "pagedown": "pgdn", "tab": "⇥", "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 
 

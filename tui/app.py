@@ -129,6 +129,8 @@ class SdtuiApp(App[None], inherit_bindings=False):
             "studio": self.studio,
             "inspector": screen,
             "compare": screen,
+            "mask": screen,
+            "models": screen,
         }
         namespace = namespaces.get(action.scope, self.focused or self.screen)
         await self.run_action(action.handler, namespace)
@@ -193,15 +195,17 @@ class SdtuiApp(App[None], inherit_bindings=False):
     # The terminal
 
     def on_cursor_position(self, event: events.CursorPosition) -> None:
-        """The terminal has drawn the last frame, of the preview or of the inspector."""
-        self.inspecting.terminal_answered()
+        """The terminal has drawn the last frame, of the preview or of another screen."""
+        for screen in self.screen_stack:
+            if (answered := getattr(screen, "terminal_answered", None)) is not None:
+                answered()
         if self.studio.gallery.canvas is not None:
             self.studio.gallery.canvas.terminal_answered()
 
     def exit(self, *args: object, **options: object) -> None:
         """End the app; the panes are kept for the next run."""
         if self.studio.is_mounted:
-            self.draft = self.studio.draft()
+            self.draft = self.studio.drafting.read()
         super().exit(*args, **options)  # type: ignore[arg-type]
 
 

@@ -59,10 +59,11 @@ def _logged(fault: Exception) -> str:
 
 @dataclass(frozen=True)
 class Option:
-    """An argument of a command as argparse takes it."""
+    """An argument of a command as argparse takes it, in the help under a heading where it has one."""
 
     flags: tuple[str, ...]
     settings: dict[str, Any]
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class Command:
     options: tuple[Option, ...] = ()
 
 
-def _option(*flags: str, **settings: Any) -> Option:
-    return Option(flags, settings)
+def _option(*flags: str, heading: str = "", **settings: Any) -> Option:
+    return Option(flags, settings, heading)
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -97,12 +98,17 @@ def _size(text: str) -> tuple[int, int]:
 
 _IMAGE: Final = _option("image", metavar="IMAGE", help="a PNG, JPEG or WebP file")
 _JSON: Final = _option("--json", action="store_true", help="one JSON object a line on stdout, nothing else")
-_MODEL: Final = _option("--model", metavar="REF", help="tiny, or a diffusers folder")
+_MODEL: Final = _option("--model", metavar="REF", help="tiny, a folder, a file, a name or an id of the hub")
 _DEVICE: Final = _option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
 _COLOR: Final = _option("--color", choices=tuple(FLAGS), help="the terminal's colours (auto)")
 
 SHARED: Final = (_MODEL, _DEVICE, _COLOR)
 """Options of the app and of some commands, taken before and behind the command's name."""
+
+_START: Final = "from a picture"
+_HIRES: Final = "enlarged in a second pass"
+_NOISE: Final = "noise"
+_READING: Final = "how the model is used"
 
 RECIPE: Final = (
     _option("prompt", metavar="PROMPT", help="what to make"),
@@ -115,7 +121,32 @@ RECIPE: Final = (
     _option("--schedule", default="automatic", metavar="NAME", help="see sdtui samplers (automatic)"),
     _MODEL,
     _DEVICE,
-)
+    _option("--init", heading=_START, default="", metavar="IMAGE", help="start from this picture"),
+    _option("--strength", heading=_START, type=float, default=0.75, metavar="F",
+            help="0 keeps the picture, 1 forgets it (0.75)"),
+    _option("--mask", heading=_START, default="", metavar="IMAGE", help="repaint it where this is white"),
+    _option("--mask-blur", heading=_START, type=_whole(0, 256), default=4, metavar="N",
+            help="soften the mask's edge over so many pixels (4)"),
+    _option("--hires", heading=_HIRES, type=float, default=1.0, metavar="SCALE", help="how many times larger (1: not)"),
+    _option("--hires-steps", heading=_HIRES, type=_whole(0, 1000), default=0, metavar="N",
+            help="steps of the second pass (as many as the first)"),
+    _option("--hires-strength", heading=_HIRES, type=float, default=0.5, metavar="F",
+            help="how much of it is painted anew (0.5)"),
+    _option("--hires-upscaler", heading=_HIRES, default="latent", metavar="NAME", help="latent or Lanczos (latent)"),
+    _option("--variation-seed", heading=_NOISE, type=_whole(0, 2**63 - 1), default=0, metavar="S",
+            help="the seed to turn the noise towards (0)"),
+    _option("--variation-strength", heading=_NOISE, type=float, default=0.0, metavar="F",
+            help="how far, 0 to 1 (0)"),
+    _option("--rng", heading=_NOISE, default="cpu", metavar="NAME",
+            help="cpu, or gpu: as a CUDA GPU draws, for seeds from A1111 (cpu)"),
+    _option("--clip-skip", heading=_READING, type=_whole(1, 12), default=1, metavar="N",
+            help="read the text encoder's N-th layer from its end (1)"),
+    _option("--emphasis", heading=_READING, default="original", metavar="NAME",
+            help="how weights of words act: original, no norm, ComfyUI, ignore (original)"),
+    _option("--guidance-rescale", heading=_READING, type=float, default=0.0, metavar="F",
+            help="0 to 1, for models with zero terminal SNR (0)"),
+    _option("--vae", heading=_READING, default="", metavar="REF", help="another VAE than the model's own"),
+)  # fmt: skip
 """What says which image is to be made, in every command that makes some."""
 
 COMMANDS: Final = (
@@ -166,7 +197,12 @@ COMMANDS: Final = (
         "models",
         "tui.commands.models",
         "which models are there?",
-        (_option("folders", nargs="*", metavar="FOLDER", help="diffusers folders to list as well"), _JSON),
+        (
+            _option(
+                "folders", nargs="*", metavar="FOLDER", help="models, or folders of models, to list as well"
+            ),
+            _JSON,
+        ),
     ),
     Command("samplers", "tui.commands.samplers", "which samplers and noise schedules are there?", (_JSON,)),
     Command("status", "tui.commands.engine:status", "what is the engine process doing?", (_JSON,)),
@@ -175,12 +211,28 @@ COMMANDS: Final = (
     Command(
         "bench",
         "tui.commands.bench",
-        "this loop beside diffusers' own pipeline, in one run",
+        "this loop beside diffusers' own pipelines, in one run",
         (
+            _option("--bundled", action="store_true", help="measure the bundled model"),
+            _option("--sd15", action="store_true", help="measure SD 1.5 at 512x512 with random weights"),
+            _option("--sdxl", action="store_true", help="measure SDXL at 1024x1024 with random weights"),
             _option(
                 "--turns", type=_whole(1, 1000), default=7, metavar="N", help="how often each side runs (7)"
             ),
             _option("--steps", type=_whole(1, 1000), default=30, metavar="N", help="sampler steps (30)"),
+            _option(
+                "--size",
+                type=_whole(0, 8192),
+                default=0,
+                metavar="N",
+                help="side in pixels (the model's own)",
+            ),
+            _option(
+                "--compile",
+                action="append",
+                choices=["graphs", "compile"],
+                help="also with CUDA graphs, or compiled (on a GPU: both)",
+            ),
             _DEVICE,
             _JSON,
         ),
@@ -214,10 +266,13 @@ def _parser() -> argparse.ArgumentParser:
             command.name, help=command.summary, description=command.summary, allow_abbrev=False
         )
         child.set_defaults(run=command.run)
+        headed: dict[str, Any] = {"": child}
         for option in command.options:
             # Given before the command, it must not be reset by its default behind it.
             default = {"default": argparse.SUPPRESS} if option in SHARED else {}
-            child.add_argument(*option.flags, **option.settings | default)
+            if option.heading not in headed:
+                headed[option.heading] = child.add_argument_group(option.heading)
+            headed[option.heading].add_argument(*option.flags, **option.settings | default)
     return parser
 
 

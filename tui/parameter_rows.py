@@ -1,57 +1,55 @@
-"""The rows of the parameters pane as data: how each is read, written and changed. No widgets here."""
+"""The rows of the parameters pane: which there are, and how their texts make a recipe. No widgets here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from sdcore.spec import choices
-from sdcore.spec.recipe import Problem, Recipe, find_problems
+from sdcore.spec.families import FAMILIES
+from sdcore.spec.recipe import (
+    MAX_BATCH,
+    MAX_CLIP_SKIP,
+    MAX_HIRES_SCALE,
+    MAX_MASK_BLUR,
+    MAX_SEED,
+    MAX_STEPS,
+    SIZE_MULTIPLE,
+    Problem,
+    Recipe,
+    find_problems,
+)
+from sdcore.spec.suiting import find_unsuited
+from tui.parameter_row import Row, file, listed, real, whole
 
-_LONGEST: Final = 24
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row. `accepts` are the characters that can be typed into it, none where it is chosen from a list.
-
-    `read` turns its text into fields of a recipe or raises ValueError; `write` is its text for a recipe;
-    `change` is the text one step up (+1) or down (-1). `ask` is the sentence shown when the text cannot be read.
-    """
-
-    name: str
-    fields: tuple[str, ...]
-    accepts: str
-    ask: str
-    read: Callable[[str], dict[str, object]]
-    write: Callable[[Recipe], str]
-    change: Callable[[Recipe, int], str]
+_DEFAULT: Final = Recipe()
 
 
-def accepts(row: Row, text: str, character: str) -> bool:
-    """Whether `character` can be typed after `text` in `row`."""
-    return bool(character) and character in row.accepts and len(text) < _LONGEST
+def read_rows(texts: dict[str, str], base: Recipe, family: str = "") -> tuple[Recipe, dict[str, str]]:
+    """`base` with what the rows say, and the message for each row that is wrong, or wrong for models of `family` where
+    that is known.
 
-
-def read_rows(texts: dict[str, str], base: Recipe) -> tuple[Recipe, dict[str, str]]:
-    """`base` with what the rows say, and the message for each row that is wrong.
-
-    A row that cannot be read leaves its fields of `base` as they are. Problems of the prompts have the keys
-    "prompt" and "negative_prompt".
+    A row that cannot be read leaves its fields of `base` as they are; of one that has no effect the fields are those
+    of a new recipe, whatever it says. Problems of the prompts have the keys "prompt" and "negative_prompt".
     """
     found: dict[str, str] = {}
-    values: dict[str, object] = {}
+    recipe = base
     for row in ROWS:
+        if not in_effect(row, recipe):
+            recipe = msgspec.structs.replace(recipe, **{name: getattr(_DEFAULT, name) for name in row.fields})
+            continue
         try:
-            values |= row.read(texts[row.name])
+            recipe = msgspec.structs.replace(recipe, **row.read(texts[row.name]))
         except ValueError:
             found[row.name] = row.ask
-    recipe = msgspec.structs.replace(base, **values)
     if recipe.schedule != choices.CUSTOM:
         recipe = msgspec.structs.replace(recipe, sigmas=())
-    for problem in find_problems(recipe):
+    problems = find_problems(recipe)
+    if not problems and any(one.name == family for one in FAMILIES):
+        problems = find_unsuited(recipe, family)
+    for problem in problems:
         found.setdefault(_row_of(problem), problem.message)
     return recipe, found
 
@@ -59,6 +57,16 @@ def read_rows(texts: dict[str, str], base: Recipe) -> tuple[Recipe, dict[str, st
 def write_rows(recipe: Recipe) -> dict[str, str]:
     """The text of every row for `recipe`."""
     return {row.name: row.write(recipe) for row in ROWS}
+
+
+def in_effect(row: Row, recipe: Recipe) -> bool:
+    """Whether the row changes anything in this recipe: whether the one that it hangs on is not at rest."""
+    return not row.parent or not BY_NAME[row.parent].rests(recipe)
+
+
+def unfolded(row: Row, recipe: Recipe) -> bool:
+    """Whether the row is seen even when the rest is folded away."""
+    return not row.folded or not row.rests(recipe) or bool(row.parent)
 
 
 def _row_of(problem: Problem) -> str:
@@ -73,58 +81,113 @@ def _read_size(text: str) -> dict[str, object]:
     return {"width": width, "height": height}
 
 
-def _change_size(recipe: Recipe, direction: int) -> str:
-    # 64 is what trained models like; the small bundled one has only 128 pixels to start from
-    step = 64 if max(recipe.width, recipe.height) >= 512 else 16
-    width = max(64, (recipe.width // step + direction) * step)
-    height = max(64, round(recipe.height * width / max(1, recipe.width) / 8) * 8)
+def size_text(width: int, height: int) -> str:
+    """A size in pixels as the row says it."""
     return f"{width} × {height}"
 
 
-def _whole(name: str, field: str, ask: str) -> Row:
-    def change(recipe: Recipe, direction: int) -> str:
-        return str(max(0 if field == "seed" else 1, getattr(recipe, field) + direction))
-
-    return Row(name=name, fields=(field,), accepts="0123456789", ask=ask, change=change,
-               read=lambda text: {field: int(text)}, write=lambda recipe: str(getattr(recipe, field)))  # fmt: skip
+def multiple_of(family: str) -> int:
+    """What the sides of an image are multiples of, in pixels, for models of a family, "" where that is not known."""
+    return next((one.multiple for one in FAMILIES if one.name == family), SIZE_MULTIPLE)
 
 
-def _listed(name: str, options: Callable[[Recipe], list[str]]) -> Row:
-    def change(recipe: Recipe, direction: int) -> str:
-        names, now = options(recipe), getattr(recipe, name)
-        return names[(names.index(now) + direction) % len(names)] if now in names else (names or [now])[0]
+def _change_size(recipe: Recipe, direction: int, family: str) -> str:
+    # 64 is what trained models like; the small bundled one has only 128 pixels to start from
+    step = 64 if max(recipe.width, recipe.height) >= 512 else 16
+    width = max(64, (recipe.width // step + direction) * step)
+    multiple = multiple_of(family)
+    height = max(64, round(recipe.height * width / max(1, recipe.width) / multiple) * multiple)
+    return size_text(width, height)
 
-    return Row(name=name, fields=(name,), accepts="", ask="", change=change,
-               read=lambda text: {name: text}, write=lambda recipe: getattr(recipe, name))  # fmt: skip
+
+def samplers_of(recipe: Recipe, family: str = "") -> list[str]:
+    """The samplers that models of a family can use, "" where that is not known."""
+    return [choice.name for choice in choices.samplers_for(family)]
 
 
-def schedules_of(recipe: Recipe) -> list[str]:
-    """The schedules that the recipe's sampler can follow; "custom" only when the recipe brings its sigmas."""
+def schedules_of(recipe: Recipe, family: str = "") -> list[str]:
+    """The schedules that the recipe's sampler can follow for models of a family, "" where that is not known; "custom"
+    only when the recipe brings its sigmas."""
     sampler = choices.find_sampler(recipe.sampler)
-    names = sampler.schedules if sampler else [choice.name for choice in choices.SCHEDULES]
+    every = [choice.name for choice in choices.SCHEDULES]
+    names = choices.schedules_for(sampler, family) if sampler else every
     return [name for name in names if name != choices.CUSTOM or recipe.sigmas]
 
 
-def _change_guidance(recipe: Recipe, direction: int) -> str:
-    return f"{min(100.0, max(0.0, recipe.guidance_scale + direction / 2)):g}"
+def _names(known: tuple[choices.NamedChoice, ...]) -> list[str]:
+    return [choice.name for choice in known]
 
 
-ROWS: Final = (
-    _listed("model", lambda recipe: [recipe.model]),
+def _change_second_steps(recipe: Recipe, direction: int, family: str) -> str:
+    return str(min(MAX_STEPS, max(1, (recipe.hires_steps or recipe.steps) + direction)))
+
+
+_ALWAYS: Final = (
+    listed("model", lambda recipe, family: [recipe.model], "Which model makes the image."),
     Row(name="size", fields=("width", "height"), accepts="0123456789x× ", change=_change_size, read=_read_size,
         ask="Type a width and a height, for example 128x128.",
-        write=lambda recipe: f"{recipe.width} × {recipe.height}"),
-    _whole("steps", "steps", "Type how many steps, for example 30."),
-    Row(name="guidance", fields=("guidance_scale",), accepts="0123456789.,", change=_change_guidance,
-        ask="Type a guidance scale, for example 7.5.",
-        read=lambda text: {"guidance_scale": float(text.replace(",", "."))},
-        write=lambda recipe: f"{recipe.guidance_scale:g}"),
-    _listed("sampler", lambda recipe: [choice.name for choice in choices.SAMPLERS]),
-    _listed("schedule", schedules_of),
-    _whole("seed", "seed", "Type a seed, for example 1632."),
-    _whole("batch", "batch_size", "Type how many images, for example 1."),
+        about="Width and height in pixels. Models are best at the size that they learned at.",
+        write=lambda recipe: size_text(recipe.width, recipe.height)),
+    whole("steps", "steps", "Type how many steps, for example 30.",
+          "How many steps lead from noise to the image. Twice as many take twice as long.", most=MAX_STEPS),
+    real("guidance", "guidance_scale", "Type a guidance scale, for example 7.5.",
+         "How closely the image follows the prompt. 1 or less guides nothing and is twice as fast; much more than 10 "
+         "burns the colours.", step=0.5, least=0.0, most=100.0),
+    listed("sampler", samplers_of, "How a step is taken."),
+    listed("schedule", schedules_of, "Which noise levels the steps visit."),
+    whole("seed", "seed", "Type a seed, for example 1632.",
+          "The number that the first noise is drawn from: the same one makes the same image.", least=0,
+          most=MAX_SEED - MAX_BATCH),
+    whole("batch", "batch_size", "Type how many images, for example 1.", "How many images are made at once.",
+          most=MAX_BATCH),
 )  # fmt: skip
-"""The rows from top to bottom."""
+
+_FOLDED: Final = (
+    file("init image", "init_image", "Type the path of an image, for example ~/pictures/house.png.",
+         "Start from this picture instead of from noise. Enter opens the file picker, F9 takes the image shown.",
+         files="image", empty="none"),
+    real("strength", "strength", "Type a strength from 0 to 1, for example 0.75.",
+         "How much of the picture is forgotten: 0 keeps it, 1 leaves nothing of it.", step=0.05, least=0.05, most=1.0,
+         parent="init image", folded=True),
+    file("mask", "mask_image", "Type the path of a mask, an image that is white where it is repainted.",
+         "Repaint the picture only where the mask is white. F10 draws one.",
+         files="image", empty="none", parent="init image"),
+    whole("mask blur", "mask_blur", "Type how many pixels, for example 4.",
+          "Over how many pixels the mask's edge is softened.", least=0, most=MAX_MASK_BLUR, label="blur",
+          parent="mask", folded=True),
+    real("hires", "hires_scale", "Type how many times as large, for example 2.",
+         "Make the image small first, then enlarge it so many times and repaint it in detail.", step=0.5, least=1.0,
+         most=MAX_HIRES_SCALE, off=True, folded=True),
+    Row(name="hires steps", label="steps", fields=("hires_steps",), accepts="0123456789", parent="hires", folded=True,
+        ask="Type how many steps, for example 20.", about="How many steps the second pass has.",
+        empty="as many", change=_change_second_steps, read=lambda text: {"hires_steps": int(text or "0")},
+        write=lambda recipe: str(recipe.hires_steps or "")),
+    real("hires strength", "hires_strength", "Type a strength from 0 to 1, for example 0.5.",
+         "How much of the first pass the second forgets.", step=0.05, least=0.05, most=1.0, label="strength",
+         parent="hires", folded=True),
+    listed("upscaler", lambda recipe, family: _names(choices.UPSCALERS), "How the first pass is enlarged.",
+           field="hires_upscaler", parent="hires", folded=True),
+    real("variation", "variation_strength", "Type a strength from 0 to 1, for example 0.2.",
+         "How far the first noise is turned towards that of another seed: small numbers vary the image a little.",
+         step=0.05, least=0.0, most=1.0, off=True, folded=True),
+    whole("variation seed", "variation_seed", "Type a seed, for example 7.",
+          "The other seed, towards which the noise is turned.", least=0, most=MAX_SEED - MAX_BATCH, label="seed",
+          parent="variation", folded=True),
+    whole("clip skip", "clip_skip", "Type a number of layers, for example 2.",
+          "Which layer of the text encoder is read, counted from its end: 1 is the last. Some models were trained "
+          "with 2.", most=MAX_CLIP_SKIP, folded=True),
+    listed("emphasis", lambda recipe, family: _names(choices.EMPHASES), "How the weights of words act.", folded=True),
+    listed("noise", lambda recipe, family: _names(choices.RNGS), "Where noise is drawn.", field="rng", folded=True),
+    real("rescale", "guidance_rescale", "Type a number from 0 to 1, for example 0.7.",
+         "Guidance rescale: takes back what strong guidance adds to the contrast; 0.7 for models that predict v.",
+         step=0.1, least=0.0, most=1.0, off=True, folded=True),
+    file("vae", "vae", "Type the path of a .safetensors file or a folder.",
+         "An autoencoder of your own, in place of the model's.", files="weights", empty="the model's own"),
+)  # fmt: skip
+
+ROWS: Final = (*_ALWAYS, *_FOLDED)
+"""The rows from top to bottom; one that hangs on another comes after it."""
 
 ROW_NAMES: Final = tuple(row.name for row in ROWS)
+BY_NAME: Final = {row.name: row for row in ROWS}
 _ROW_OF_FIELD: Final = {field: row.name for row in ROWS for field in row.fields} | {"sigmas": "schedule"}

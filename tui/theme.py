@@ -16,6 +16,8 @@ BRIGHT: Final = "#eeeeee"
 NORMAL: Final = "#b2b2b2"
 DIM: Final = "#808080"
 ACCENT: Final = "#d7af5f"
+WARM: Final = "#ffffd7"
+WARMER: Final = "#d7d787"
 ALERT: Final = "#ff875f"
 
 
@@ -35,6 +37,8 @@ def _theme(name: str, *, line: str, dim: str, normal: str, accent: str, alert: s
         dark=True,
         variables={
             "bright": BRIGHT,
+            "warm": WARM,
+            "warmer": WARMER,
             "normal": normal,
             "dim": dim,
             "line": line,

@@ -11,6 +11,7 @@ import msgspec
 
 from sdcore.engine import messages as m
 from sdcore.spec import views as v
+from sdcore.spec.prompt_schedule import groups_of
 
 BUDGET: Final = 96 << 20
 """Bytes of pictures that are kept."""
@@ -54,8 +55,12 @@ class ViewKey(msgspec.Struct, frozen=True):
 
 
 def text_key(place: Place) -> ViewKey:
-    """The tokens of the prompts that this step ran under."""
-    return ViewKey(place.info.trace, "text", place.segment_start)
+    """The tokens of the prompts that this step ran under: the same for all under one recipe, unless they change on
+    their way."""
+    start = place.segment_start
+    recipe = next(part.recipe for part in reversed(place.info.segments) if part.start <= start)
+    changing = groups_of(recipe.prompt) or groups_of(recipe.negative_prompt)
+    return ViewKey(place.info.trace, "text", max(start, place.step) if changing else start)
 
 
 def latents_key(place: Place) -> ViewKey:

@@ -13,7 +13,7 @@ from textual.worker import WorkerCancelled
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.studio import COUNT_DELAY
+from tui.screens.counting import COUNT_DELAY
 
 MakeApp = Callable[..., SdtuiApp]
 

@@ -56,7 +56,7 @@ class FakeEngine:
     def ready(self) -> None:
         self.tell(
             m.EngineReady(protocol=m.PROTOCOL, pid=1, device="cpu", device_name="CPU", dtype="float32", version="0"),
-            m.ModelLoaded(model="tiny", family="SD 1", device="cpu", dtype="float32", seconds=0.4,
+            m.ModelLoaded(model="tiny", family="SD1", device="cpu", dtype="float32", seconds=0.4,
                           parameters=18_000_000, native_size=128, model_hash="0123456789"),
         )  # fmt: skip
 

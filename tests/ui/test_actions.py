@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from PIL import Image
 from textual.binding import BindingsMap
 from textual.dom import DOMNode
 from textual.widget import Widget
@@ -15,11 +16,17 @@ from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp
 from tests.ui.recorded_run import RecordedRun
 from tui.actions import ACTIONS, BY_NAME, Moment, bindings, commands, footer, key_label
+from tui.masking import Mask
 from tui.screens.chooser import Choice, ChoiceList, Chooser
 from tui.screens.compare import Compare
+from tui.screens.files import FilePicker
 from tui.screens.help import HelpScreen, help_text
 from tui.screens.inspector import Inspector
 from tui.screens.inspector_fork import ForkForm
+from tui.screens.mask import MaskScreen
+from tui.screens.models import Models
+from tui.widgets.folder_line import FolderLine
+from tui.widgets.model_lines import Device
 
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
 COLLIDING = {"ctrl+h", "ctrl+i", "ctrl+m", "ctrl+left_square_bracket", "ctrl+a", "ctrl+b"}
@@ -67,7 +74,7 @@ def test_key_labels() -> None:
     ]  # fmt: skip
 
 
-async def test_every_key_of_every_widget_is_in_the_registry(make_app: MakeApp) -> None:
+async def test_every_key_of_every_widget_is_in_the_registry(make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await app.studio.ready.wait()
@@ -76,9 +83,12 @@ async def test_every_key_of_every_widget_is_in_the_registry(make_app: MakeApp) -
         await app.push_screen(Chooser("list", [Choice("a", "a")]))
         await app.push_screen(Inspector(app.inspecting, RecordedRun().info))
         await app.push_screen(ForkForm(Recipe(), "fork"))
+        await app.push_screen(FilePicker("mask", "image", "", tmp_path))
+        await app.push_screen(MaskScreen("a.png", Image.new("RGB", (8, 8)), Mask((8, 8)), (8, 8)))
         await app.push_screen(
             Compare(app.comparing, (Path("2.png"), Path("1.png")), Path("2.png"), Path("1.png"))
         )
+        await app.push_screen(Models("tiny", Device()))
         nodes: list[DOMNode] = [app]
         for screen in app.screen_stack[1:]:
             nodes += [screen, *screen.query(Widget)]
@@ -110,6 +120,10 @@ async def test_every_action_has_its_method(make_app: MakeApp) -> None:
         await app.push_screen(fork)
         compare = Compare(app.comparing, (Path("2.png"), Path("1.png")), Path("2.png"), Path("1.png"))
         await app.push_screen(compare)
+        mask = MaskScreen("a.png", Image.new("RGB", (8, 8)), Mask((8, 8)), (8, 8))
+        await app.push_screen(mask)
+        models = Models("tiny", Device())
+        await app.push_screen(models)
         await app.push_screen(Chooser("list", [Choice("a", "a")]))
         assert app.studio.gallery.recent is not None
         owners = {
@@ -117,6 +131,7 @@ async def test_every_action_has_its_method(make_app: MakeApp) -> None:
             "parameters": app.studio.parameters, "recent": app.studio.gallery.recent, "help": help_screen,
             "steps": app.studio.query_one("#steps"), "list": app.screen.query_one(ChoiceList),
             "inspector": inspector, "fork": fork, "compare": compare,
+            "mask": mask, "models": models, "folder": models.query_one(FolderLine),
         }  # fmt: skip
         for action in ACTIONS:
             place, _, name = action.handler.partition("(")[0].rpartition(".")

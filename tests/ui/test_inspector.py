@@ -278,7 +278,7 @@ async def test_the_text_tab_tells_kinds_apart_and_folds_padding(
         assert lines[4].split()[-4:] == ["word", "1", "27.96", "20.17"]
         assert lines[5].split()[2] == "⊣"
         assert lines[6].startswith("5–76 49407 · padding × 72")
-        assert lines[8] == "✕ left out: and\ufffd[31m a tree"
+        assert lines[8] == "✕ not shown: and\ufffd[31m a tree"
         assert table.border_subtitle == "3 of 75"
         assert "prompt embeddings (1, 77, 768)" in notes(screen)
         assert "positional embedding" in notes(screen)
@@ -549,7 +549,7 @@ async def test_a_bad_value_is_told_where_it_was_typed(make_app: MakeApp, engine:
         await pilot.pause()
         form = app.screen
         assert isinstance(form, ForkForm)
-        assert "Guidance scale must be 0 to 100, not 999." in str(form.query_one(Parameters).render())
+        assert "Guidance scale must be 0 to 100, not 999." in form.query_one(Parameters).text
         assert engine.commands(m.Generate) == []
         await pilot.press("escape")
         assert app.screen is screen

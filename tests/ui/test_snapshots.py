@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from sdcore.engine import messages as m
 from sdcore.library.outputs import save_image
 from tests.ui.conftest import MakeApp, settle
-from tests.ui.fake_engine import FakeEngine
+from tests.ui.fake_engine import FakeEngine, sigmas, timesteps
 from tui.screens.run_view import path_wordings
 from tui.widgets.status import MessageLine
 
@@ -31,14 +31,23 @@ def picture(size: int = 128) -> Image.Image:
     return image
 
 
+def planned(command: m.AnyCommand) -> list[m.AnyEvent]:
+    """What an engine says when it is asked for a schedule."""
+    if not isinstance(command, m.PlanSchedule):
+        return []
+    steps = command.recipe.steps
+    return [m.SchedulePlanned(request=command.request, timesteps=timesteps(steps), sigmas=sigmas(steps))]
+
+
 def stage(engine: FakeEngine, home: Path, moment: str) -> Callable[[Pilot[None]], object]:
     """Bring the app to a moment: "idle", "running" or "done"."""
 
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
         await settle(app, pilot)  # type: ignore[arg-type]
+        engine.answer = planned
         engine.ready()
-        engine.plan()
+        await settle(app, pilot)  # type: ignore[arg-type]
         if moment != "idle":
             await pilot.press("enter", "ctrl+g")
             job = engine.commands(m.Generate)[0]
@@ -109,7 +118,7 @@ def test_a_wrong_parameter_and_a_long_prompt(
         await stage(engine, private_home, "idle")(pilot)  # type: ignore[misc]
         await pilot.press(*", a red tree" * 2, "tab", "tab", "down", "1", "0", "0")
         await settle(pilot.app, pilot)  # type: ignore[arg-type]
-        pilot.app.screen.query_one("#prompt").show_tokens(82)  # type: ignore[attr-defined]
+        pilot.app.screen.query_one("#prompt").show_tokens(82, 2)  # type: ignore[attr-defined]
         await pilot.pause(0.1)
 
     assert snap_compare(make_app(), terminal_size=(80, 24), run_before=run)

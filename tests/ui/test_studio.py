@@ -71,19 +71,16 @@ async def test_a_paste_keeps_its_lines_and_shows_its_controls(make_app: MakeApp,
         assert app.studio.prompt.text == "one\ntwo\ufffd[31m\nthree"
 
 
-async def test_tokens_are_counted_and_the_76th_is_told(make_app: MakeApp) -> None:
+async def test_tokens_are_counted_and_chunks_are_told(make_app: MakeApp) -> None:
     app = make_app(draft=Draft(prompt="a"))
     async with app.run_test(size=SIZE) as pilot:
         await app.studio.ready.wait()
         await settle(app, pilot)
         prompt = app.studio.prompt
         assert str(prompt.border_subtitle).endswith("of 75")
-        prompt.show_tokens(75)
-        assert not prompt.has_class("-over")
-        prompt.show_tokens(82)
+        prompt.show_tokens(82, 2)
         await pilot.pause()
-        assert prompt.has_class("-over")
-        assert str(prompt.border_subtitle) == "82 of 75 · last 7 not read"
+        assert str(prompt.border_subtitle) == "82 of 150 tokens · 2 chunks"
 
 
 async def test_enter_while_one_runs_queues_the_next(make_app: MakeApp, engine: FakeEngine) -> None:
@@ -198,11 +195,11 @@ async def test_the_image_so_far_can_be_kept(make_app: MakeApp, engine: FakeEngin
 async def test_seeds(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
-        assert "random" not in app.studio.parameters.render().plain
+        assert "random" not in app.studio.parameters.text
         await pilot.press("enter", "ctrl+g")
-        assert "↻ random" in app.studio.parameters.render().plain
+        assert "↻ random" in app.studio.parameters.text
         await pilot.press("enter", "ctrl+n", "ctrl+l", "enter", "enter", "ctrl+n")
-        assert "⚿ locked" in app.studio.parameters.render().plain
+        assert "⚿ locked" in app.studio.parameters.text
         seeds = [recipe.seed for recipe in generated(engine)]
         assert seeds[0] == seeds[1] == FIRST_SEED
         assert len({*seeds[1:4]}) == 3  # Enter and ^N draw new ones
@@ -214,7 +211,7 @@ async def test_seeds(make_app: MakeApp, engine: FakeEngine) -> None:
 async def test_a_typed_seed_is_locked(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press("tab", "tab", "up", "up", "4", "2", "enter", "enter")
+        await pilot.press("tab", "tab", *["up"] * 3, "4", "2", "enter", "enter")
         assert [recipe.seed for recipe in generated(engine)] == [42, 42]
 
 
@@ -264,7 +261,7 @@ async def test_parameters_are_checked_as_they_are_typed(make_app: MakeApp, engin
         await pilot.press("tab", "tab", "down", "1", "0", "0")
         panel = app.studio.parameters
         assert panel.row == "size"
-        assert "multiple of 8: 96 or 104" in " ".join(panel.render().plain.split())
+        assert "multiple of 8: 96 or 104" in " ".join(panel.text.split())
         await pilot.press("enter")
         assert generated(engine) == []
         assert "multiple of 8" in message(app).text
@@ -301,7 +298,7 @@ async def test_a_schedule_that_the_sampler_cannot_follow_is_told(
         panel = app.studio.parameters
         panel.set_texts({"sampler": "DDIM", "schedule": "Karras"})
         await pilot.pause()
-        assert "DDIM cannot follow the Karras schedule" in " ".join(panel.render().plain.split())
+        assert "DDIM cannot follow the Karras schedule" in " ".join(panel.text.split())
 
 
 async def test_the_chooser_shows_what_samplers_do(make_app: MakeApp, engine: FakeEngine) -> None:
@@ -442,7 +439,7 @@ async def test_what_was_typed_is_there_the_next_time(make_app: MakeApp) -> None:
     again = make_app(FakeEngine(), draft=kept)
     async with again.run_test(size=SIZE):
         assert again.studio.prompt.text == "half a th"
-        assert again.studio.draft() == kept
+        assert again.studio.drafting.read() == kept
 
 
 def test_a_spoilt_draft_is_the_first_one(private_home: Path) -> None:

@@ -13,7 +13,7 @@ from tui.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent", "inspector", "compare")
+EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent", "mask", "inspector", "compare")
 
 
 def key_table() -> str:
@@ -25,6 +25,7 @@ def key_table() -> str:
         "prompt": " (prompt)",
         "parameters": " (parameters)",
         "recent": " (recent)",
+        "mask": " (mask)",
         "inspector": " (inspector)",
         "compare": " (compare)",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual.containers import Vertical
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tui.screens.studio import Studio
     from tui.widgets.canvas import Canvas
     from tui.widgets.recent import Recent
+
+
+HINT: Final = "The image appears here."
 
 
 class Gallery:
@@ -33,7 +36,7 @@ class Gallery:
         from tui.widgets.canvas import Canvas
         from tui.widgets.recent import Recent
 
-        canvas = Canvas("The image appears here.", id="canvas")
+        canvas = Canvas(HINT, id="canvas")
         recent = Recent("Images that you make appear here.", id="recent")
         for place, widget in (("#image", canvas), ("#strip", recent)):
             if not self._studio.is_running:
@@ -54,7 +57,7 @@ class Gallery:
 
     def show_preview(self, width: int, height: int, rgb: bytes) -> None:
         """Show the image as it emerges, unless the person is looking at another."""
-        if self.canvas is not None and self._looking_at is None:
+        if self.canvas is not None and self._looking_at is None and not self._studio.starting.shown:
             self.canvas.show_frame(width, height, rgb)
 
     def show_finished(self, paths: list[Path]) -> None:
@@ -63,17 +66,27 @@ class Gallery:
         if self.recent is not None:
             for path in paths:
                 self.recent.add(path)
-        if self._looking_at is None:
+        if self._looking_at is None and not self._studio.starting.shown:
             self._run(paths)
 
     def look_at(self, path: Path) -> None:
         """Show an image from disk and say how it was made."""
         self._looking_at = path
+        self._studio.starting.put_away()
         self._studio.run_worker(self._look(path), group="picture", exclusive=True)
 
     def look_away(self) -> None:
         """Nobody looks at an older image any more: what is being made is shown again."""
         self._looking_at = None
+
+    def show_again(self) -> None:
+        """Show what was made, after something else."""
+        if (looking_at := self._looking_at) is not None:
+            self._run([looking_at])
+        elif self._finished:
+            self._run(self._finished)
+        elif self.canvas is not None:
+            self.canvas.show_hint(HINT)
 
     async def read(self, path: Path) -> ImageFacts | None:
         """How the image at `path` was made; says what is wrong and returns None where it cannot be read."""
@@ -84,6 +97,25 @@ class Gallery:
         except (MetadataError, OSError) as fault:
             self._studio.view.say(str(fault), tone="alert")
             return None
+
+    def use(self, path: Path) -> None:
+        """Bring the recipe of the image at `path` back to the panes."""
+        self._studio.run_worker(self._use(path), group="picture", exclusive=True)
+
+    async def _use(self, path: Path) -> None:
+        studio, facts = self._studio, await self.read(path)
+        if facts is None:
+            return
+        if facts.writer is None:
+            studio.view.say(f"{path.name} does not say how it was made.", tone="alert")
+            return
+        recipe = facts.recipe()
+        studio.prompt.show(recipe.prompt)
+        studio.negative.show(recipe.negative_prompt)
+        studio.parameters.set_recipe(recipe)
+        studio.parameters.set_seed(recipe.seed, used=False)
+        studio.prompt.focus()
+        studio.view.say(f"The recipe of {path.name} is in the panes; Enter makes it again.")
 
     def _run(self, paths: list[Path]) -> None:
         self._studio.run_worker(self._show(paths), group="picture", exclusive=True)

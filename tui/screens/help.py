@@ -15,7 +15,19 @@ from tui.actions import ACTIONS, Action, Group, bindings, key_label
 
 _KEYS = 16
 _SUMMARY = 50
-_ORDER = ("Make", "Seed", "Prompt", "Parameters", "Images", "Inspector", "Compare", "App", "Editing", "Lists")
+_ORDER = (
+    "Make",
+    "Seed",
+    "Prompt",
+    "Parameters",
+    "Images",
+    "Mask",
+    "Inspector",
+    "Compare",
+    "App",
+    "Editing",
+    "Lists",
+)
 
 
 class HelpScreen(ModalScreen[None], inherit_bindings=False):

@@ -71,8 +71,14 @@ class Inspecting:
         self._app.send(m.Generate(job=studio.view.book.add(recipe), recipe=recipe, fork=point))
         self.leave()
         studio.gallery.look_away()
+        studio.starting.put_away()
         studio.prompt.focus()
         studio.view.show_head()
+
+    def start_from(self, image: Path) -> None:
+        """Go back to the studio, where the next image starts from this one."""
+        self.leave()
+        self._app.studio.starting.take_file(image)
 
     def leave(self) -> None:
         """Go back to the studio: from now on nothing is shown any more."""
@@ -86,11 +92,6 @@ class Inspecting:
         self._opening = self._saving = None
         if self._inspector is not None:
             self._inspector.say(message, tone="alert")
-
-    def terminal_answered(self) -> None:
-        """The terminal has drawn what was written last."""
-        if self._inspector is not None:
-            self._inspector.terminal_answered()
 
     # What the engine tells
 

@@ -322,8 +322,16 @@ class Inspector(Screen[None], inherit_bindings=False):
         else:
             # the settings that this step was made with: not those of a later fork
             recipe = [segment.recipe for segment in info.segments if segment.start <= step][-1]
-            form = ForkForm(recipe, f"fork after step {step} of {len(info.timesteps)}")
+            form = ForkForm(recipe, f"fork after step {step} of {len(info.timesteps)}", info.family)
             self.app.push_screen(form, self._forked)
+
+    def action_start(self) -> None:
+        """Go back to the studio, where the next image starts from this run's."""
+        images = self.place.info.images
+        if self.place.image < len(images):
+            self._door.start_from(Path(images[self.place.image]))
+        else:
+            self.say("This run has no finished image to start from yet.")
 
     def _forked(self, recipe: Recipe | None) -> None:
         if recipe is not None:

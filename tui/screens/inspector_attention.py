@@ -73,7 +73,8 @@ class AttentionTab(Tab):
         if not isinstance(view, AttentionView):
             if not grid.panels or views.problem(key):
                 grid.show_hint(excuse(views, key))
-            notes.show(f"{ASKING} The network runs again to see where it looked {when}.")
+            asking = f"{ASKING} The network runs again to see where it looked {when}."
+            notes.show("" if views.problem(key) else asking)
             return
         panels = [Panel(f"attention {when}", view.heat)]
         if isinstance(step, StepView):

@@ -26,13 +26,15 @@ _PROMPTS: Final = ("prompt", "negative_prompt")
 
 
 class ForkForm(ModalScreen[Recipe | None], inherit_bindings=False):
-    """Returns the recipe of the rest; None when closed without one. Nothing has to be changed."""
+    """Returns the recipe of the rest; None when closed without one. Nothing has to be changed. The lists offer what
+    models of `family` can do, all that there is where that is not known."""
 
     BINDINGS = bindings("fork")
 
-    def __init__(self, recipe: Recipe, title: str) -> None:
+    def __init__(self, recipe: Recipe, title: str, family: str = "") -> None:
         super().__init__()
         self._recipe = recipe
+        self._family = family
         self._title = title
 
     def compose(self) -> ComposeResult:
@@ -54,6 +56,7 @@ class ForkForm(ModalScreen[Recipe | None], inherit_bindings=False):
             editor = self.query_one(place, PromptEditor)
             editor.load_text(text)
             editor.move_cursor(editor.document.end)
+        self.query_one(Parameters).know(self._recipe.model, self._family)
         self.query_one("#fork-prompt").focus()
         self._explain()
 
@@ -91,7 +94,7 @@ class ForkForm(ModalScreen[Recipe | None], inherit_bindings=False):
     async def _choose(self, row: str) -> None:
         recipe, _ = self._read()
         rows = self.query_one(Parameters)
-        choices = await asyncio.to_thread(choices_for, row, recipe)
+        choices = await asyncio.to_thread(choices_for, row, recipe, rows.family)
         value = await self.app.push_screen_wait(Chooser(row, choices, present=rows.texts[row]))
         if value is not None:
             rows.set_texts({row: value})

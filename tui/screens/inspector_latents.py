@@ -58,8 +58,15 @@ def _where(place: Place) -> str:
     scale = f"{place.info.init_noise_sigma:.4g}"
     return {
         -2: "The noise as the seed drew it, before it is scaled.",
-        -1: f"The initial noise times init_noise_sigma, {scale}: what step 0 starts from.",
+        -1: f"The initial noise times init_noise_sigma, {scale}: {_begun(place)}",
     }.get(place.step, f"The latents before step {place.step}.")
+
+
+def _begun(place: Place) -> str:
+    recipe = place.info.recipe
+    if recipe.init_image and not (recipe.mask_image and recipe.strength == 1):
+        return "step 0 starts from the picture with this on it."
+    return "what step 0 starts from."
 
 
 def _reduction(view: LatentsView) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from textual.app import ComposeResult
 
 from sdcore.engine import messages as m
-from sdcore.spec.choices import find_schedule
+from sdcore.spec.choices import find_schedule, is_flow_family
 from sdcore.spec.recipe import Recipe
 from tui.parameter_rows import schedules_of
 from tui.screens.inspector_tab import Tab
@@ -69,9 +69,10 @@ class ScheduleTab(Tab):
 
     def _others(self) -> list[str]:
         recipe = self._recipe
-        return (
-            [name for name in schedules_of(recipe) if name != recipe.schedule] if recipe is not None else []
-        )
+        if recipe is None or self._place is None:
+            return []
+        able = schedules_of(recipe, self._place.info.family)
+        return [name for name in able if name != recipe.schedule]
 
     def show(self, place: Place, views: Views) -> None:
         """Mark the step; ask for a plan that is missing."""
@@ -82,7 +83,7 @@ class ScheduleTab(Tab):
         table = self.query_one(ScheduleTable)
         if info.sigmas != self._table_of:
             self._table_of = info.sigmas
-            table.set_schedule(info.timesteps, info.sigmas)
+            table.set_schedule(info.timesteps, info.sigmas, flow=is_flow_family(info.family))
             table.border_title = "timesteps and sigmas"
         table.set_step(max(0, place.step), list(info.seconds[: info.recorded]))
         self._plan()

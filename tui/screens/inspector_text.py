@@ -26,8 +26,9 @@ class TextTab(Tab):
     NAME = "Text"
     MOMENT = "text"
     HELP = (
-        "The 77 positions that the text encoder reads of each prompt: id, token, whether the mask lets it be attended "
-        "to, the norm of its embedding and the distance to the unconditional one. ↑ and ↓ scroll, e unfolds padding."
+        "The positions that the text encoder reads of each prompt, 77 at a time: id, token, whether the mask lets it "
+        "be attended to, the norm of its embedding and the distance to the unconditional one. ↑ and ↓ scroll, e "
+        "unfolds padding."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -43,7 +44,7 @@ class TextTab(Tab):
         yield Notes(id="text-notes")
 
     def wanted(self, place: Place) -> tuple[ViewKey, ...]:
-        """The tokens; they are the same for all steps under one recipe."""
+        """The tokens as this step read them."""
         return (text_key(place),)
 
     def show(self, place: Place, views: Views) -> None:

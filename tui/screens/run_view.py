@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdcore.engine import messages as m
+from sdcore.spec.choices import is_flow_family
 from tui.jobs import Job, JobBook
+from tui.parameter_row import model_name
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine, clock, rate
 from tui.widgets.sigma_table import SigmaTable
-from tui.widgets.status import HeadLine, MessageLine, Tone
+from tui.widgets.status import HeadLine, MessageLine, Tone, memory_needs
 
 if TYPE_CHECKING:
     from tui.screens.studio import Studio
@@ -26,9 +28,13 @@ class RunView:
         self.engine_up = False
         self.engine_dead = False
         self.device = ""
+        self.memory_bytes = 0
         self.model = ""
+        self.family = ""
         self.loading = ""
         self.plan_request = 0
+        self.needs = ("", False)
+        """How much memory the settings need, and whether there is less."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.EngineStarting: self._engine_starting,
             m.EngineReady: self._engine_ready,
@@ -43,6 +49,7 @@ class RunView:
             m.JobFinished: self._finished,
             m.JobCancelled: self._cancelled,
             m.JobFailed: self._failed,
+            m.JobNotice: self._noticed,
             m.SchedulePlanned: self._planned,
         }
 
@@ -60,7 +67,10 @@ class RunView:
         going_on = [self.loading] if self.loading else []
         going_on += [f"{waiting} queued"] if waiting else []
         model = self.model or self._studio.model_named
-        self._studio.query_one(HeadLine).show((_short(model), self.device), " · ".join(going_on))
+        needs, short = self.needs
+        facts = ("" if short else needs, model_name(model), self.device)
+        alarm = needs if short else ""
+        self._studio.query_one(HeadLine).show(facts, " · ".join(going_on), alarm)
         self._studio.show_footer()
 
     def say(self, *wordings: str, tone: Tone = "bright") -> None:
@@ -81,6 +91,7 @@ class RunView:
 
     def _engine_ready(self, event: m.EngineReady) -> None:
         self.engine_up, self.engine_dead, self.loading = True, False, ""
+        self.memory_bytes = event.memory_bytes
         self.device = f"{event.device} {event.dtype}".strip()
         self._studio.app.ask_for_previews()
         self._bar.clear()
@@ -102,11 +113,15 @@ class RunView:
     # The model
 
     def _model_loading(self, event: m.ModelLoading) -> None:
-        self.loading = f"loading {_short(event.model)}"
-        self._bar.show(event.fraction, f"{event.stage}", f"loading {_short(event.model)}")
+        self.loading = f"loading {model_name(event.model)}"
+        self._bar.show(event.fraction, f"{event.stage}", f"loading {model_name(event.model)}")
 
     def _model_loaded(self, event: m.ModelLoaded) -> None:
-        self.model, self.loading = event.model, ""
+        self.model, self.family, self.loading = event.model, event.family, ""
+        self._studio.parameters.know(event.model, event.family)
+        self._studio.counting.learn_words()
+        self._studio.plan()  # what its runs need is known now
+        self._studio.choosing.loaded(event.model)
         self.device = f"{event.device} {event.dtype}".strip()
         self._bar.clear()
 
@@ -124,7 +139,7 @@ class RunView:
         self.loading = ""
         job = self.book.started(event)
         self.model = event.recipe.model
-        self._table.set_schedule(event.timesteps, event.sigmas)
+        self._table.set_schedule(event.timesteps, event.sigmas, flow=is_flow_family(self.family))
         self._plot.set_schedule(event.sigmas)
         self.say("")
         self._show_pace(job)
@@ -183,13 +198,19 @@ class RunView:
         self._rest()
         self.say(event.message, tone="alert")
 
+    def _noticed(self, event: m.JobNotice) -> None:
+        self.say(event.message, tone="quiet")
+
     def _planned(self, event: m.SchedulePlanned) -> None:
-        if event.request != self.plan_request or self.book.running is not None:
+        if event.request != self.plan_request:
+            return
+        self.needs = memory_needs(event.memory_needed, event.memory_total)
+        if self.book.running is not None:
             return
         if event.problem:
             self.say(event.problem, tone="alert")
             return
-        self._table.set_schedule(event.timesteps, event.sigmas)
+        self._table.set_schedule(event.timesteps, event.sigmas, flow=is_flow_family(self.family))
         self._plot.set_schedule(event.sigmas)
         self._plot.set_step(None)
 
@@ -219,8 +240,3 @@ def path_wordings(path: str) -> list[str]:
     home = str(Path.home())
     shown = f"~{path[len(home) :]}" if path.startswith(f"{home}/") else path
     return [shown, f"…/{Path(path).parent.name}/{Path(path).name}", Path(path).name]
-
-
-def _short(model: str) -> str:
-    """A model's name, or the last part of its path."""
-    return Path(model).name or model

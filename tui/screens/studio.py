@@ -17,10 +17,16 @@ from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
 from tui import drafts
 from tui.actions import Moment, bindings, footer
-from tui.prompt_history import HistoryWalk
+from tui.screens.addons import pick_addon
+from tui.screens.counting import Counting
+from tui.screens.drafting import Drafting
 from tui.screens.gallery import Gallery
 from tui.screens.inspecting import source_of
+from tui.screens.model_choice import ModelChoice
+from tui.screens.remembering import Remembering
 from tui.screens.run_view import RunView
+from tui.screens.starting import FILES, Starting
+from tui.widgets.caption import Caption
 from tui.widgets.panes import Column, Row
 from tui.widgets.parameters import Parameters
 from tui.widgets.plot import SchedulePlot
@@ -30,25 +36,23 @@ from tui.widgets.sigma_table import SigmaTable
 from tui.widgets.status import FooterLine, HeadLine, MessageLine
 
 if TYPE_CHECKING:
-    from sdcore.library.history import PromptHistory
-    from sdcore.library.tokens import TokenCounter
     from tui.app import SdtuiApp
     from tui.widgets.canvas import Canvas
     from tui.widgets.recent import Recent
 
 PLAN_DELAY: Final = 0.08
-DRAFT_DELAY: Final = 0.5
-COUNT_DELAY: Final = 0.05
-"""The echo of a letter goes before its count: each draws the editor once."""
 _SEEDS: Final = 2**32
 _PROMPT_HELP = (
     "What the image should show. Enter generates, ^J begins a new line; at the first and last line ↑ and ↓ "
-    "walk the prompts used before. The model reads 75 tokens; the border counts them."
+    "walk the prompts used before. ^↑ and ^↓ weigh the word at the cursor: (word:1.1). The model reads 75 tokens at a "
+    "time; the border counts them, and a shade marks where one lot ends."
 )
 _NEGATIVE_HELP = "What the image should not show. Often empty."
 _WIDTHS: Final = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _HEIGHTS: Final = [(0, "-short"), (32, "-tall"), (50, "-high")]
 _PLANNED_BY: Final = ("sampler", "schedule", "steps")
+_WEIGHED_BY: Final = (*_PLANNED_BY, "model", "size", "guidance", "batch", "hires", "init image", "strength")
+"""What the memory that a run needs depends on as well."""
 
 
 class Studio(Screen[None], inherit_bindings=False):
@@ -61,15 +65,15 @@ class Studio(Screen[None], inherit_bindings=False):
 
     def __init__(self, draft: drafts.Draft, outputs: Path) -> None:
         super().__init__()
-        self._draft = draft
-        self._walk = HistoryWalk()
-        self._tokens: TokenCounter | None = None
-        self._counting = False
-        self._uncounted = False
+        self.drafting = Drafting(self, draft)
+        self.remembering = Remembering(self)
+        self.counting = Counting(self)
         self._plan_timer: Timer | None = None
-        self._draft_timer: Timer | None = None
         self.view = RunView(self)
+        self.outputs = outputs
         self.gallery = Gallery(self, outputs)
+        self.starting = Starting(self)
+        self.choosing = ModelChoice(self)
         self.ready = asyncio.Event()
         """Set when everything that the first paint does not wait for is there."""
 
@@ -78,10 +82,11 @@ class Studio(Screen[None], inherit_bindings=False):
         yield HeadLine(id="head")
         with Row(id="main"):
             with Column(id="left"):
-                yield PromptEditor("prompt", _PROMPT_HELP, walk=self._walk, id="prompt")
+                yield PromptEditor("prompt", _PROMPT_HELP, walk=self.remembering.walk, id="prompt")
                 yield PromptEditor("negative", _NEGATIVE_HELP, id="negative")
                 yield Parameters(Recipe(), id="parameters")
             with Column(id="middle"):
+                yield Caption(id="start")
                 yield Column(id="image")
                 yield ProgressLine(id="progress")
             with Column(id="right"):
@@ -95,12 +100,7 @@ class Studio(Screen[None], inherit_bindings=False):
         """Fill the panes from the draft, then fetch what takes longer."""
         self.query_one("#plot").border_title = "noise schedule"
         self.query_one("#strip").border_title = "recent"
-        self.prompt.load_text(self._draft.prompt)
-        self.prompt.move_cursor(self.prompt.document.end)
-        self.negative.load_text(self._draft.negative_prompt)
-        self.parameters.set_texts(self._draft.rows)
-        self.parameters.seed_locked = self._draft.seed_locked
-        self.parameters.seed_used = self._draft.seed_used
+        self.drafting.fill()
         self.prompt.focus()
         self.app.open_engine()
         self.call_after_refresh(lambda: self.run_worker(self._fill(), exit_on_error=True))
@@ -108,8 +108,8 @@ class Studio(Screen[None], inherit_bindings=False):
     async def _fill(self) -> None:
         """What the first paint does not wait for: pictures, history and tokenizer."""
         await self.gallery.open()
-        self._walk.history, self._tokens = await asyncio.to_thread(_open_prompt_tools)
-        self._count_tokens()
+        await self.remembering.open()
+        await self.counting.open()
         self.ready.set()
 
     # What the panes say
@@ -138,24 +138,19 @@ class Studio(Screen[None], inherit_bindings=False):
         """The recipe as it stands, and what is wrong with it by row."""
         return self.parameters.read(self.prompt.text, self.negative.text)
 
-    def draft(self) -> drafts.Draft:
-        """The panes as they stand, to be kept for the next run."""
-        panel = self.parameters
-        return drafts.Draft(prompt=self.prompt.text, negative_prompt=self.negative.text, rows=panel.texts,
-                            seed_locked=panel.seed_locked, seed_used=panel.seed_used)  # fmt: skip
-
     def on_prompt_editor_edited(self, message: PromptEditor.Edited) -> None:
         """Count, and keep the draft."""
-        self._count_tokens()
-        self._keep_draft()
+        self.counting.count()
+        self.drafting.keep_soon()
 
     def on_parameters_changed(self, message: Parameters.Changed) -> None:
-        """Plan the schedule anew where it depends on the row, and keep the draft."""
-        if message.row in _PLANNED_BY:
+        """Plan anew where it depends on the row, and keep the draft."""
+        if message.row in _WEIGHED_BY:
             self._plan_soon()
         if message.row == "model":
             self.view.show_head()
-        self._keep_draft()
+        self.starting.row_changed(message.row)
+        self.drafting.keep_soon()
 
     def _plan_soon(self) -> None:
         if self._plan_timer is not None:
@@ -169,36 +164,6 @@ class Studio(Screen[None], inherit_bindings=False):
             self.view.plan_request += 1
             self.app.send(m.PlanSchedule(request=self.view.plan_request, recipe=recipe))
 
-    def _count_tokens(self) -> None:
-        self._uncounted = True
-        if (tokens := self._tokens) is not None and not self._counting:
-            self._counting = True
-            self.set_timer(COUNT_DELAY, lambda: self.run_worker(self._count(tokens), group="tokens"))
-
-    async def _count(self, tokens: TokenCounter) -> None:
-        """Count on a thread, and again for as long as the text changes meanwhile."""
-        while self._uncounted:
-            self._uncounted = False
-            for editor in (self.prompt, self.negative):
-                editor.show_tokens(await asyncio.to_thread(tokens.count, editor.text))
-        self._counting = False
-
-    def _keep_draft(self) -> None:
-        if self._draft_timer is not None:
-            self._draft_timer.stop()
-        self._draft_timer = self.set_timer(DRAFT_DELAY, self._save_draft)
-
-    def _save_draft(self) -> None:
-        self.run_worker(self._write_draft(self.draft()), group="draft")
-
-    async def _write_draft(self, draft: drafts.Draft) -> None:
-        try:
-            await asyncio.to_thread(drafts.save, draft)
-        except OSError as fault:
-            self.view.say(
-                f"What you type cannot be kept for the next run: {fault.strerror or fault}.", tone="alert"
-            )
-
     # The image
 
     def on_canvas_box_changed(self, message: Canvas.BoxChanged) -> None:
@@ -211,22 +176,7 @@ class Studio(Screen[None], inherit_bindings=False):
 
     def on_filmstrip_chosen(self, message: Recent.Chosen) -> None:
         """Bring its recipe back."""
-        self.run_worker(self._use(message.path), group="picture", exclusive=True)
-
-    async def _use(self, path: Path) -> None:
-        facts = await self.gallery.read(path)
-        if facts is None:
-            return
-        if facts.writer is None:
-            self.view.say(f"{path.name} does not say how it was made.", tone="alert")
-            return
-        recipe = facts.recipe()
-        self.prompt.show(recipe.prompt)
-        self.negative.show(recipe.negative_prompt)
-        self.parameters.set_recipe(recipe)
-        self.parameters.set_seed(recipe.seed, used=False)
-        self.prompt.focus()
-        self.view.say(f"The recipe of {path.name} is in the panes; Enter makes it again.")
+        self.gallery.use(message.path)
 
     # Keys
 
@@ -244,7 +194,7 @@ class Studio(Screen[None], inherit_bindings=False):
         focused = self.focused
         moment: Moment = "running" if self.view.book.running else "idle"
         if isinstance(focused, Parameters):
-            moment = "parameters"
+            moment = "file" if focused.row in FILES else "parameters"
         elif focused is not None and focused is self.gallery.recent:
             moment = "recent"
         self.query_one(FooterLine).show(footer(moment))
@@ -257,16 +207,29 @@ class Studio(Screen[None], inherit_bindings=False):
         """Enter on a number generates."""
         self.action_generate()
 
+    def on_parameters_moved(self) -> None:
+        """A file has keys of its own."""
+        self.show_footer()
+
+    def on_parameters_own_size(self) -> None:
+        """The size of the image that is started from."""
+        self.starting.own_size()
+
     def on_parameters_choose(self, message: Parameters.Choose) -> None:
-        """Open the row's list."""
-        self.run_worker(self._choose(message.row), group="choose", exclusive=True)
+        """Open the row's list, or its files."""
+        if message.row in FILES:
+            self.starting.pick(message.row)
+        elif message.row == "model":
+            self.choosing.pick()
+        else:
+            self.run_worker(self._choose(message.row), group="choose", exclusive=True)
 
     async def _choose(self, row: str) -> None:
         from tui.screens.choices import choices_for
         from tui.screens.chooser import Chooser
 
         recipe, _ = self.read()
-        choices = await asyncio.to_thread(choices_for, row, recipe)
+        choices = await asyncio.to_thread(choices_for, row, recipe, self.parameters.family)
         value = await self.app.push_screen_wait(Chooser(row, choices, present=self.parameters.texts[row]))
         if value is not None:
             self.parameters.set_texts({row: value})
@@ -297,11 +260,10 @@ class Studio(Screen[None], inherit_bindings=False):
             return
         self.parameters.set_seed(recipe.seed, used=True)
         self.gallery.look_away()
-        self._walk.rest()
+        self.starting.put_away()
         self.app.send(m.Generate(job=self.view.book.add(recipe), recipe=recipe))
         self.view.show_head()
-        if self._walk.history is not None:
-            self.run_worker(self._remember(recipe), group="history")
+        self.remembering.add(recipe)
 
     def _go_to(self, name: str) -> None:
         editors: dict[str, Widget] = {"prompt": self.prompt, "negative_prompt": self.negative}
@@ -309,14 +271,6 @@ class Studio(Screen[None], inherit_bindings=False):
             editors[name].focus()
         else:
             self.parameters.go_to(name)
-
-    async def _remember(self, recipe: Recipe) -> None:
-        history = self._walk.history
-        try:
-            if history is not None:
-                await asyncio.to_thread(history.add, recipe.prompt, recipe.negative_prompt)
-        except OSError as fault:
-            self.view.say(f"The prompt history cannot be written: {fault.strerror or fault}.", tone="alert")
 
     def action_stop(self, *, keep: bool = False) -> None:
         """Stop the running job, or the one queued last; otherwise go back to the prompt."""
@@ -354,7 +308,36 @@ class Studio(Screen[None], inherit_bindings=False):
         if path is None:
             self.view.say("There is no image yet whose recipe could be used.")
         else:
-            self.run_worker(self._use(path), group="picture", exclusive=True)
+            self.gallery.use(path)
+
+    def action_models(self) -> None:
+        """Show every model that there is."""
+        self.choosing.pick()
+
+    def action_model_settings(self) -> None:
+        """Set what the model wants."""
+        self.choosing.take_settings()
+
+    def action_more_settings(self) -> None:
+        """Show the settings that rest, or fold them away."""
+        self.parameters.action_fold()
+        self.parameters.focus()
+
+    def action_start_from(self) -> None:
+        """Image to image: start from the image that is shown."""
+        self.starting.take()
+
+    def action_start_clear(self) -> None:
+        """Start from noise again."""
+        self.starting.clear()
+
+    def action_start_show(self) -> None:
+        """Show the init image, or what was made again."""
+        self.starting.toggle()
+
+    def action_mask(self) -> None:
+        """Draw the mask of the init image."""
+        self.starting.draw_mask()
 
     def action_inspect(self) -> None:
         """Look into the run that goes on, or that made the image that is shown."""
@@ -372,22 +355,12 @@ class Studio(Screen[None], inherit_bindings=False):
 
     def action_history(self) -> None:
         """List the prompts used before, newest first."""
-        self.run_worker(self._choose_prompt(), group="choose", exclusive=True)
+        self.remembering.choose()
 
-    async def _choose_prompt(self) -> None:
-        from tui.screens.chooser import Choice, Chooser
-
-        prompts = [Choice(prompt, prompt) for prompt in reversed(self._walk.prompts())]
-        chosen = await self.app.push_screen_wait(
-            Chooser(
-                "prompt history",
-                prompts,
-                empty="No prompt was used before." if not prompts else "No such prompt.",
-            )
-        )
-        if chosen is not None:
-            self.prompt.show(chosen)
-            self.prompt.focus()
+    def action_addons(self) -> None:
+        """List the LoRAs and embeddings there are, to name one in the prompt or the negative prompt."""
+        editor = self.negative if self.focused is self.negative else self.prompt
+        self.run_worker(pick_addon(self, editor), group="choose", exclusive=True)
 
     def action_edit(self) -> None:
         """Open the prompt, or the negative prompt if that is in focus, in an editor."""
@@ -415,13 +388,3 @@ class Studio(Screen[None], inherit_bindings=False):
         else:
             self.add_class("-recent")
             recent.focus()
-
-
-def _open_prompt_tools() -> tuple[PromptHistory, TokenCounter]:
-    from sdcore.library.checkpoints import resolve
-    from sdcore.library.history import PromptHistory
-    from sdcore.library.tokens import TokenCounter
-
-    tokens = TokenCounter(resolve("tiny"))
-    tokens.load()
-    return PromptHistory(), tokens

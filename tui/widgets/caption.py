@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
 from sdcore.spec.sanitise import sanitise
+from tui.shortening import shortened
 
 
 class Caption(Widget):
@@ -21,6 +22,7 @@ class Caption(Widget):
         super().__init__(id=id)
         self._facts: tuple[str, ...] = ()
         self._movable = False
+        self._accent = False
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -32,10 +34,11 @@ class Caption(Widget):
         """Whether it has arrows."""
         return self._movable
 
-    def show(self, facts: Sequence[str], *, movable: bool = False) -> None:
-        """Say these; with arrows around them where ← and → change the picture."""
+    def show(self, facts: Sequence[str], *, movable: bool = False, accent: bool = False) -> None:
+        """Say these; with arrows around them where ← and → change the picture, in the accent colour where it is not
+        the usual one."""
         self._facts = tuple(sanitise(fact, newlines=False) for fact in facts if fact)
-        self._movable = movable
+        self._movable, self._accent = movable, movable or accent
         self.refresh()
 
     def render(self) -> Content:
@@ -47,19 +50,11 @@ class Caption(Widget):
         if not facts:
             return Content("")
         rest = "".join(f" · {fact}" for fact in facts[1:])
-        first = _shortened(facts[0], room - cell_len(rest))
+        first = shortened(facts[0], room - cell_len(rest))
         arrows = ("← ", " →") if self._movable else ("", "")
         return Content("").join([
             Content.styled(arrows[0], "$accent"),
-            Content.styled(first, "$accent" if self._movable else "$normal"),
+            Content.styled(first, "$accent" if self._accent else "$normal"),
             Content.styled(rest, "$dim"),
             Content.styled(arrows[1], "$accent"),
         ])  # fmt: skip
-
-
-def _shortened(name: str, room: int) -> str:
-    """A name cut after a whole word of it where it is too long."""
-    if cell_len(name) <= room:
-        return name
-    cut = set_cell_size(name, max(1, room - 1)).rstrip()
-    return f"{cut.rpartition('-')[0] or cut}…"

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import textwrap
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
+from rich.segment import Segment
 from textual import events
-from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
-from textual.widget import Widget
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
 from sdcore.spec.recipe import Recipe
-from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
-from tui.parameter_rows import ROW_NAMES, ROWS, accepts, read_rows, write_rows
+from tui.files import pasted_path
+from tui.parameter_row import Row
+from tui.parameter_rows import BY_NAME, ROW_NAMES, ROWS, in_effect, read_rows, write_rows
+from tui.widgets.parameter_lines import FOLD, Line, Pane, make_asides, make_lines, seen
 
-_LABEL: Final = 12
-LISTED: Final = frozenset({"model", "sampler", "schedule"})
-"""The rows that are chosen from a list."""
+_HELP: Final = (
+    "The settings of the next image. ↑ and ↓ choose a row, digits type a value, + and - change it by a step. "
+    "Enter opens the list of a model, sampler or schedule and picks a file. F8 shows the settings that rest, too."
+)
 
 
-class Parameters(Widget, can_focus=True, inherit_bindings=False):
+class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of a recipe's settings, those in `names` alone. What was typed stays, right or wrong, until it is typed
-    over."""
+    over. A row that has no effect now is not there, and those at rest are folded away."""
 
-    HELP = (
-        "The settings of the next image. ↑ and ↓ choose a row, digits type a value, + and - change it by a step. "
-        "On model, sampler and schedule, Enter opens a list that says what each does."
-    )
+    ALLOW_SELECT = False
     BINDINGS = bindings("parameters")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *(
+            f"parameters--{part}"
+            for part in ("mark", "label", "here", "value", "quiet", "accent", "fault", "raised")
+        )
+    }
 
     class Changed(Message):
         """A row changed; `row` names it."""
@@ -40,14 +46,20 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
             self.row = row
 
     class Choose(Message):
-        """The person wants the list for `row`, one of `LISTED`."""
+        """The person wants the list for `row`, or its files."""
 
         def __init__(self, row: str) -> None:
             super().__init__()
             self.row = row
 
     class Submitted(Message):
-        """Enter was pressed on a row that has no list."""
+        """Enter was pressed on a row that is typed."""
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    class OwnSize(Message):
+        """The person wants the size of the image that is started from."""
 
     def __init__(self, recipe: Recipe, *, names: tuple[str, ...] = ROW_NAMES, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -55,9 +67,15 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
         self._rows = tuple(row for row in ROWS if row.name in names)
         self._base = recipe
         self._texts = write_rows(recipe)
-        self._cursor = 0
+        self._known = ("", "")
+        self._recipe, self._faults = read_rows(self._texts, recipe)
+        self._told: dict[str, str] = {}
+        self._wrong: dict[str, tuple[str, str]] = {}
+        self._cursor = self._rows[0].name
         self._typing = False
-        self._row_of_line: list[int] = []
+        self._suggestion = ""
+        self._unfolded = False
+        self._lines: list[Line] = []
         self.seed_locked = False
         self.seed_used = False
 
@@ -66,12 +84,40 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
     def read(self, prompt: str, negative_prompt: str) -> tuple[Recipe, dict[str, str]]:
         """The recipe of these prompts and rows, and a message for each row that is wrong (see `read_rows`)."""
         base = msgspec.structs.replace(self._base, prompt=prompt, negative_prompt=negative_prompt)
-        return read_rows(self._texts, base)
+        recipe, faults = read_rows(self._texts, base, self.family)
+        return recipe, faults | self._files_wrong(faults)
 
     @property
     def texts(self) -> dict[str, str]:
         """The text of every row as it was typed."""
         return dict(self._texts)
+
+    @property
+    def text(self) -> str:
+        """Every line, as it is seen."""
+        return "\n".join(line.text for line in self._lines)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the rows say, as far as they can be read; with no prompts of use."""
+        return self._recipe
+
+    @property
+    def about(self) -> str:
+        """What the row under the cursor is for."""
+        row = self._row
+        return f"{row.name.capitalize()}: {row.about}\n\n{_HELP}" if row is not None else _HELP
+
+    @property
+    def family(self) -> str:
+        """The family of the model that is named, "" where that is not known."""
+        model, family = self._known
+        return family if self._texts["model"] == model else ""
+
+    def know(self, model: str, family: str) -> None:
+        """Keep to what models of `family` can do while `model` is named."""
+        self._known = model, family
+        self._show()
 
     def set_recipe(self, recipe: Recipe) -> None:
         """Fill every row from `recipe`."""
@@ -81,175 +127,271 @@ class Parameters(Widget, can_focus=True, inherit_bindings=False):
     def set_texts(self, texts: dict[str, str]) -> None:
         """Fill the rows named in `texts`; other names are ignored."""
         self._typing = False
-        for name in ROW_NAMES:
-            if name in texts:
-                self._write(name, texts[name])
+        self._write({name: texts[name] for name in ROW_NAMES if name in texts})
 
     def set_seed(self, seed: int, *, used: bool) -> None:
         """Show `seed`; `used` says that an image was made from it."""
         self._typing = False
         self.seed_used = used
-        self._write("seed", str(seed))
-        self.refresh()
+        self._write({"seed": str(seed)})
 
     def set_lock(self, locked: bool) -> None:
         """Lock or free the seed."""
         self.seed_locked = locked
-        self.refresh()
+        self._show()
         self.post_message(self.Changed("seed"))
+
+    def tell(self, name: str, note: str = "", fault: str = "") -> None:
+        """Say quietly under a file's row what is so, or in the alert colour what is wrong with it; until its text
+        changes."""
+        self._told[name] = note
+        self._wrong[name] = (self._texts[name], fault)
+        self._show()
+
+    def suggest(self, name: str, text: str, rest: str) -> None:
+        """Offer `rest` as what completes `text`, if that still is what is typed."""
+        if self._typing and self._cursor == name and self._texts[name] == text:
+            self._suggestion = rest
+            self._show()
 
     @property
     def row(self) -> str:
         """The name of the row under the cursor."""
-        return self._rows[self._cursor].name
+        return self._cursor
 
-    def _write(self, name: str, text: str) -> None:
-        if self._texts[name] != text:
-            self._texts[name] = text
-            self.refresh(layout=True)
+    @property
+    def typing(self) -> bool:
+        """Whether the row under the cursor is being typed into."""
+        return self._typing
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether rows at rest are seen."""
+        return self._unfolded
+
+    @property
+    def _row(self) -> Row | None:
+        return None if self._cursor == FOLD else BY_NAME[self._cursor]
+
+    def _files_wrong(self, faults: dict[str, str]) -> dict[str, str]:
+        return {
+            name: fault
+            for name, (text, fault) in self._wrong.items()
+            if fault
+            and name not in faults
+            and text == self._texts[name]
+            and in_effect(BY_NAME[name], self._recipe)
+        }
+
+    def _write(self, texts: dict[str, str]) -> None:
+        changed = [name for name, text in texts.items() if self._texts[name] != text]
+        for name in changed:
+            self._texts[name] = texts[name]
+            self._told.pop(name, None)
+        self._suggestion = ""
+        self._show()
+        for name in changed:
             self.post_message(self.Changed(name))
 
     # Keys
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Tell Textual which keys are text here."""
-        return accepts(self._rows[self._cursor], "", character or "")
+        return self._row is not None and self._row.takes("", character or "")
 
     def on_key(self, event: events.Key) -> None:
         """Type into the row under the cursor; the first character replaces what was there."""
-        row = self._rows[self._cursor]
+        row = self._row
+        if row is None:
+            return
         before = self._texts[row.name] if self._typing else ""
-        if (event.key == "space" and not before) or not accepts(row, before, event.character or ""):
+        if (event.key == "space" and not before) or not row.takes(before, event.character or ""):
             return
         event.stop()
         event.prevent_default()
-        self._type(row.name, before + (event.character or ""))
+        self._type(row, before + (event.character or ""))
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted value replaces the row's, less what cannot be typed there."""
-        row = self._rows[self._cursor]
-        text = "".join(character for character in event.text.strip() if accepts(row, "", character))
         event.stop()
+        row = self._row
+        if row is None:
+            return
+        text = pasted_path(event.text) if row.kind == "file" else event.text.strip()
+        text = "".join(character for character in text if row.takes("", character))
         if text:
-            self._type(row.name, text)
+            self._type(row, text)
 
-    def _type(self, name: str, text: str) -> None:
+    def _type(self, row: Row, text: str) -> None:
         self._typing = True
-        if name == "seed":
+        self._own_seed(row)
+        self._write({row.name: text})
+
+    def _own_seed(self, row: Row) -> None:
+        if row.name == "seed":
             # who types a seed wants that one, and not a new one after it
             self.seed_used, self.seed_locked = False, True
-        self._write(name, text)
-        self.refresh(layout=True)
 
     def action_move(self, rows: int) -> None:
         """Go `rows` down (negative: up), around the ends."""
-        self._move_to((self._cursor + rows) % len(self._rows))
+        names = self._names()
+        here = names.index(self._cursor) if self._cursor in names else 0
+        self._move_to(names[(here + rows) % len(names)])
 
     def go_to(self, name: str) -> None:
         """Put focus and cursor on the row called `name`."""
         self.focus()
-        names = [row.name for row in self._rows]
-        if name in names:
-            self._move_to(names.index(name))
+        if name in (row.name for row in self._rows):
+            self._move_to(name)
 
-    def _move_to(self, index: int) -> None:
-        self._cursor, self._typing = index, False
-        self._tidy()
-        self.refresh()
+    def _names(self) -> list[str]:
+        pane = self._pane()
+        return [row.name for row in seen(pane)] + ([FOLD] if pane.foldable else [])
 
-    def _tidy(self) -> None:
-        """Write what was typed the way it is shown, where it can be read: `96x64` becomes `96 × 64`."""
-        recipe, faults = read_rows(self._texts, self._base)
-        for name, text in write_rows(recipe).items():
-            if name not in faults and name not in LISTED:
-                self._write(name, text)
+    def _move_to(self, name: str) -> None:
+        moved = name != self._cursor
+        self._settle()
+        self._cursor = name
+        self._show()
+        if moved:
+            self.post_message(self.Moved())
+
+    def _settle(self) -> None:
+        """Typing ends. What was typed is written the way it is shown, where it can be read: `96x64` becomes
+        `96 × 64`."""
+        if self._typing and self._row is not None and self._row.kind == "file":
+            # half a path was no fault; now it is a whole one
+            self.post_message(self.Changed(self._cursor))
+        self._typing = False
+        recipe, faults = read_rows(self._texts, self._base, self.family)
+        proper = write_rows(recipe)
+        self._write({row.name: proper[row.name] for row in self._rows
+                     if row.name not in faults and row.kind != "listed" and in_effect(row, recipe)})  # fmt: skip
 
     def action_change(self, direction: int) -> None:
-        """One step up or down, from the value that the row has or, if it is wrong, had."""
-        row = self._rows[self._cursor]
-        recipe, _ = read_rows(self._texts, self._base)
-        self._typing = False
-        if row.name == "seed":
-            self.seed_used, self.seed_locked = False, True
-        self._write(row.name, row.change(recipe, direction))
+        """One step up or down, from the value that the row has or, if it is wrong, had. A path takes what is offered
+        to complete it."""
+        row = self._row
+        if row is None:
+            self.action_fold()
+        elif row.kind == "file":
+            if self._suggestion and direction > 0:
+                self._type(row, self._texts[row.name] + self._suggestion)
+        else:
+            self._typing = False
+            self._own_seed(row)
+            self._write({row.name: row.change(self._recipe, direction, self.family)})
 
     def action_erase(self) -> None:
         """Take the last character away."""
-        row = self._rows[self._cursor]
-        if row.accepts:
-            self._type(row.name, self._texts[row.name][:-1].rstrip(" ×"))
+        row = self._row
+        if row is not None and row.kind != "listed":
+            text = self._texts[row.name][:-1]
+            self._type(row, text if row.kind == "file" else text.rstrip(" ×"))
 
     def action_reset(self) -> None:
         """Back to the value of a new recipe."""
-        row = self._rows[self._cursor]
-        self._typing = False
-        self._write(row.name, row.write(Recipe(model=self._base.model, seed=self._base.seed)))
+        row = self._row
+        if row is not None:
+            self._typing = False
+            self._write({row.name: row.write(Recipe(model=self._base.model, seed=self._base.seed))})
 
     def action_choose(self) -> None:
-        """Open the row's list, or generate."""
-        self._tidy()
-        self.post_message(self.Choose(self.row) if self.row in LISTED else self.Submitted())
+        """Open the row's list or its files, take a path that was typed, fold, or generate."""
+        row, typing = self._row, self._typing
+        if row is None:
+            self.action_fold()
+            return
+        self._settle()
+        if row.kind == "typed":
+            self.post_message(self.Submitted())
+        elif row.kind == "listed" or not typing:
+            self.post_message(self.Choose(row.name))
+
+    def action_fold(self) -> None:
+        """Show the rows that rest, or fold them away."""
+        self._unfolded = not self._unfolded
+        self._show()
+        if self._cursor not in self._names():
+            self._move_to(FOLD)
+
+    def action_own_size(self) -> None:
+        """Take the size of the image that is started from."""
+        self.post_message(self.OwnSize())
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the row that was clicked; a second click on a listed row opens its list."""
-        if not 0 <= event.y < len(self._row_of_line):
+        """Put the cursor on the row that was clicked; a second click opens its list or its files, one on the fold
+        opens that."""
+        place = event.get_content_offset_capture(self).y + self.scroll_offset.y
+        if not 0 <= place < len(self._lines):
             return
-        before, index = self._cursor, self._row_of_line[event.y]
-        self._move_to(index)
-        if before == index and self.row in LISTED:
-            self.post_message(self.Choose(self.row))
+        before, name = self._cursor, self._lines[place].row
+        self._move_to(name)
+        if name == FOLD:
+            self.action_fold()
+        elif before == name and BY_NAME[name].kind != "typed":
+            self.post_message(self.Choose(name))
 
     def on_focus(self) -> None:
         """Show the cursor."""
-        self.refresh()
+        self._show()
 
     def on_blur(self) -> None:
         """Hide the cursor and write what was typed properly."""
-        self._typing = False
-        self._tidy()
-        self.refresh()
+        self._settle()
+        self._show()
 
     # Drawing
 
+    def _pane(self) -> Pane:
+        asides = make_asides(self._recipe, self.family, locked=self.seed_locked, used=self.seed_used)
+        return Pane(
+            rows=self._rows, texts=self._texts, recipe=self._recipe, faults=self._faults, notes=self._told,
+            asides=asides, cursor=self._cursor, width=self.scrollable_content_region.width, focused=self.has_focus,
+            typing=self._typing, unfolded=self._unfolded, suggestion=self._suggestion,
+        )  # fmt: skip
+
+    def _show(self) -> None:
+        """Make the lines anew and draw those that are not as they were."""
+        self._recipe, faults = read_rows(self._texts, self._base, self.family)
+        self._faults = faults | self._files_wrong(faults)
+        if not self.size.width:
+            return
+        before, self._lines = self._lines, make_lines(self._pane())
+        if len(before) != len(self._lines):
+            self.virtual_size = Size(0, len(self._lines))
+            self.refresh(layout=True)
+        else:
+            for place, (old, new) in enumerate(zip(before, self._lines, strict=True)):
+                if old != new:
+                    self.refresh_lines(place)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Keep the row under the cursor in sight, with what stands under it."""
+        places = [place for place, line in enumerate(self._lines) if line.row == self._cursor]
+        if places and self.has_focus and len(self._lines) > self.size.height:
+            region = Region(0, places[0], 1, len(places))
+            self.call_after_refresh(self.scroll_to_region, region, animate=False)
+
+    def on_resize(self) -> None:
+        """Wrap what is said under the rows anew."""
+        self._show()
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """A line a row and the lines of the messages."""
-        return sum(1 + len(lines) for lines in self._messages(width))
+        """A line a row, and the lines of what is said under them."""
+        return len(make_lines(msgspec.structs.replace(self._pane(), width=width)))
 
-    def _messages(self, width: int) -> list[list[str]]:
-        _, faults = read_rows(self._texts, self._base)
-        return [textwrap.wrap(faults.get(row.name, ""), max(8, width - 4)) for row in self._rows]
-
-    def render(self) -> Content:
+    def render_line(self, y: int) -> Strip:
         """Labels dim, values bright, the row under the cursor raised, messages in the alert colour."""
-        width = max(1, self.size.width)
-        lines: list[Content] = []
-        self._row_of_line = []
-        for index, (row, message) in enumerate(zip(self._rows, self._messages(width), strict=True)):
-            lines.append(self._line(index, row.name, width))
-            lines += [Content.styled(f"    {line}", "$alert") for line in message]
-            self._row_of_line += [index] * (1 + len(message))
-        return Content("\n").join(lines)
-
-    def _line(self, index: int, name: str, width: int) -> Content:
-        here = self.has_focus and index == self._cursor
-        room = width - 2 - _LABEL
-        value = sanitise(self._texts[name], newlines=False)
-        if len(value) > room:
-            value = value[: max(0, room - 1)] + "…"
-        note = self._note(name)
-        parts = [
-            Content.styled("▸ " if here else "  ", "$accent"),
-            Content.styled(name.ljust(_LABEL), "$normal" if here else "$dim"),
-            Content.styled(value, "$bright"),
-            Content.styled("▏", "$accent") if here and self._typing else Content(""),
-            Content.styled(f"  {note}", "$accent" if self.seed_locked else "$dim")
-            if note and len(value) + len(note) + 3 <= room
-            else Content(""),
+        width = self.scrollable_content_region.width
+        place = y + self.scroll_offset.y
+        if place >= len(self._lines):
+            return Strip.blank(width, self.rich_style)
+        line = self._lines[place]
+        background = self.get_component_rich_style("parameters--raised") if line.raised else self.rich_style
+        segments = [
+            Segment(text, self.get_component_rich_style(f"parameters--{part}", partial=True))
+            for text, part in line.parts
         ]
-        line = Content("").join(parts)
-        return line.pad_right(max(0, width - line.cell_length)).stylize_before("on $raised") if here else line
-
-    def _note(self, name: str) -> str:
-        if name == "seed":
-            return "⚿ locked" if self.seed_locked else "↻ random" if self.seed_used else ""
-        return ""
+        return Strip(segments).adjust_cell_length(width).apply_style(background)

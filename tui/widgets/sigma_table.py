@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import ClassVar, Final
 
@@ -15,11 +16,20 @@ from tui.actions import bindings
 
 
 class _Table(msgspec.Struct):
-    """What the columns read: `sigmas` has one entry more than `timesteps`; `seconds` grows with the run."""
+    """What the columns read: `sigmas` has one entry more than `timesteps`; `seconds` grows with the run. In a `flow`
+    the sigmas are shares of noise, x = (1 - σ) x0 + σ noise."""
 
     timesteps: tuple[float, ...] = ()
     sigmas: tuple[float, ...] = ()
     seconds: list[float] = []
+    flow: bool = False
+
+    def noise_to_signal(self, row: int) -> float:
+        """The noise's deviation over the image's, ∞ where there is noise alone."""
+        sigma = self.sigmas[row]
+        if not self.flow:
+            return sigma
+        return sigma / (1 - sigma) if sigma < 1 else math.inf
 
 
 class _Column(msgspec.Struct, frozen=True):
@@ -42,13 +52,13 @@ def _fall(table: _Table, row: int) -> str:
 
 def _alpha(table: _Table, row: int) -> str:
     # the share of the signal's variance, for x = sqrt(ᾱ) x0 + sqrt(1 - ᾱ) noise and σ² = (1 - ᾱ) / ᾱ
-    return f"{1 / (1 + table.sigmas[row] ** 2):.4f}"
+    return f"{1 / (1 + table.noise_to_signal(row) ** 2):.4f}"
 
 
 def _signal_to_noise(table: _Table, row: int) -> str:
     # ᾱ / (1 - ᾱ), which is 1 / σ²
-    sigma = table.sigmas[row]
-    return f"{1 / sigma**2:.4g}" if sigma > 0 else "∞"
+    ratio = table.noise_to_signal(row)
+    return f"{1 / ratio**2:.4g}" if ratio > 0 else "∞"
 
 
 def _milliseconds(table: _Table, row: int) -> str:
@@ -106,9 +116,11 @@ class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Rows under the title: one more than there are steps."""
         return len(self._table.sigmas)
 
-    def set_schedule(self, timesteps: tuple[float, ...], sigmas: tuple[float, ...]) -> None:
-        """Show these N timesteps and N+1 sigmas, with no step present and no times."""
-        self._table = _Table(timesteps, sigmas, [])
+    def set_schedule(
+        self, timesteps: tuple[float, ...], sigmas: tuple[float, ...], *, flow: bool = False
+    ) -> None:
+        """Show these N timesteps and N+1 sigmas, of a `flow` or not, with no step present and no times."""
+        self._table = _Table(timesteps, sigmas, [], flow)
         self._step = None
         self.virtual_size = Size(0, len(sigmas) + 1)
         self.scroll_to(y=0, animate=False)

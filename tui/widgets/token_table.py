@@ -1,4 +1,4 @@
-"""A prompt as the network reads it: a row for each of its 77 positions, with padding folded to one."""
+"""A prompt as the network reads it: a row for each of its positions, 77 a chunk, with padding folded to one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from sdcore.spec.chunks import CHUNK
 from sdcore.spec.sanitise import sanitise
 from sdcore.spec.views import PromptView, TokenView
 
@@ -22,6 +23,7 @@ _FOLDED_FROM: Final = 3
 _LEAST_TEXT: Final = 12
 _MOST_TEXT: Final = 22
 _SIGN: Final = 3
+_POSITION: Final = 5
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -47,7 +49,10 @@ class _Column(msgspec.Struct, frozen=True):
 
 
 def _position(run: Run) -> str:
-    return f"{run.first.position}–{run.tokens[-1].position}" if run.is_folded else str(run.first.position)
+    """The position, or those from which to which a row goes; where that is too wide, from which on."""
+    first, last = run.first.position, run.tokens[-1].position
+    both = f"{first}–{last}" if run.is_folded else str(first)
+    return both if len(both) <= _POSITION else f"{first}–"
 
 
 def _mean(run: Run, value: Callable[[TokenView], float]) -> float:
@@ -63,7 +68,7 @@ def _numbers(width: int, digits: int) -> tuple[_Column, ...]:
 
 
 _BEFORE: Final = (
-    _Column("pos", 5, _position),
+    _Column("pos", _POSITION, _position),
     _Column("id", 6, lambda run: str(run.first.id)),
 )
 _KIND: Final = _Column("kind", 9, lambda run: run.first.kind)
@@ -118,14 +123,14 @@ class TokenTable(ScrollView, can_focus=False, inherit_bindings=False):
         """Show a prompt, or the sentence `hint` where there is none."""
         self._prompt, self._hint = prompt, hint
         self._rows = fold(prompt, unfolded=unfolded) if prompt is not None else ()
-        words = sum(token.kind == "word" for token in prompt.tokens) if prompt else 0
-        self.border_subtitle = f"{words} of 75" if prompt is not None else ""
+        kinds = [token.kind for token in prompt.tokens] if prompt is not None else []
+        self.border_subtitle = f"{kinds.count('word')} of {kinds.count('start') * CHUNK}" if kinds else ""
         lost = bool(prompt and prompt.left_out)
         self.virtual_size = Size(0, len(self._rows) + 1 + 2 * lost)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The title, a row, or the words that were left out."""
+        """The title, a row, or the words that are not shown."""
         width = self.size.width
         if not self._rows:
             lines = textwrap.wrap(self._hint, max(10, width - 2))
@@ -148,8 +153,8 @@ class TokenTable(ScrollView, can_focus=False, inherit_bindings=False):
             return self._line(text, run.first.kind, width)
         prompt = self._prompt
         if row == len(self._rows) + 1 and prompt is not None and prompt.left_out:
-            words = textwrap.shorten(sanitise(prompt.left_out, newlines=False), width - 13, placeholder=" …")
-            return self._line(f" ✕ left out: {words}", "out", width)
+            words = textwrap.shorten(sanitise(prompt.left_out, newlines=False), width - 14, placeholder=" …")
+            return self._line(f" ✕ not shown: {words}", "out", width)
         return Strip.blank(width, self.rich_style)
 
     def _line(self, text: str, part: str, width: int) -> Strip:
