@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.worker import WorkerCancelled
+from textual.screen import ModalScreen
 
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
@@ -37,18 +36,18 @@ def make_app(engine: FakeEngine, private_home: Path, monkeypatch: pytest.MonkeyP
     return make
 
 
+_ASKING = ("choose", "ask")
+"""Workers that go on until a person has answered a list."""
+
+
 async def settle(app: SdtuiApp, pilot: Pilot[None]) -> None:
-    """Wait until nothing is under way but the line to the engine."""
+    """Wait until nothing is under way but the line to the engine and a list that waits for its answer."""
     await app.studio.ready.wait()
-    while True:
+    under_way = True
+    while under_way:
         await pilot.pause(2 * COUNT_DELAY)
-        under_way = [
-            worker
+        asked = ("engine", *_ASKING) if isinstance(app.screen, ModalScreen) else ("engine",)
+        under_way = any(
+            worker.group not in asked and not (worker.is_finished or worker.is_cancelled)
             for worker in app.workers
-            if worker.group != "engine" and not (worker.is_finished or worker.is_cancelled)
-        ]
-        if not under_way:
-            return
-        for worker in under_way:
-            with suppress(WorkerCancelled):
-                await worker.wait()
+        )

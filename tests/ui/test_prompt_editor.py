@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from rich.style import Style
+from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import TextArea
@@ -16,6 +17,7 @@ from sdcore.spec.prompt_marks import spans
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tui.drafts import Draft
+from tui.screens.chooser import Chooser
 from tui.theme import ALERT, DIM, LINE, NORMAL, THEME, WARM, WARMER
 from tui.widgets.prompt import READ_DELAY, PromptEditor
 from tui.widgets.prompt_marks import AT_ONCE, PARTS, PromptMarks
@@ -273,3 +275,18 @@ def test_a_prompt_in_all_its_colours(snap_compare: Compare) -> None:
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(44, 9), run_before=run)
+
+
+async def test_a_letter_held_with_alt_is_a_command_and_no_text(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(app, pilot)
+        engine.ready()
+        await settle(app, pilot)
+        before = app.studio.prompt.text
+        # As a terminal sends it: the escape tells Alt, and the letter comes along.
+        app.post_message(events.Key("alt+l", "l"))
+        await pilot.pause()
+        await settle(app, pilot)
+        assert isinstance(app.screen, Chooser)
+        assert app.studio.prompt.text == before

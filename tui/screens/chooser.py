@@ -12,6 +12,7 @@ from textual.widgets.option_list import Option
 
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
+from tui.typed import typed
 
 _LONG = 8
 
@@ -54,9 +55,10 @@ class Chooser(ModalScreen[str | None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """Letters narrow the list."""
-        if event.is_printable and event.character and (event.key != "space" or self._typed):
+        character = typed(event)
+        if character and (character != " " or self._typed):
             event.stop()
-            self._typed += event.character
+            self._typed += character
             self._fill()
 
     def action_erase(self) -> None:

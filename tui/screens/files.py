@@ -21,6 +21,7 @@ from tui.files import Entry, list_folder
 from tui.parameter_row import Files, absolute, short
 from tui.parameter_rows import size_text
 from tui.screens.chooser import ChoiceList
+from tui.typed import typed
 from tui.widgets.canvas import Canvas
 from tui.widgets.caption import Caption
 from tui.widgets.panes import Column
@@ -67,16 +68,17 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """Letters narrow the list; ~ and / at its beginning lead home and to the root, / after a folder into it."""
-        if not event.is_printable or not event.character or (event.key == "space" and not self._typed):
+        character = typed(event)
+        if not character or (character == " " and not self._typed):
             return
         event.stop()
         at = self._highlighted
-        if not self._typed and event.character in "~/":
-            self._run(self._open(Path.home() if event.character == "~" else Path("/")))
-        elif event.character == "/" and at is not None and at.is_folder:
+        if not self._typed and character in "~/":
+            self._run(self._open(Path.home() if character == "~" else Path("/")))
+        elif character == "/" and at is not None and at.is_folder:
             self._run(self._open(at.path))
         else:
-            self._narrow(self._typed + event.character)
+            self._narrow(self._typed + character)
 
     def action_erase(self) -> None:
         """Take the last letter back; without one, go to the folder above."""

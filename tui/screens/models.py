@@ -23,6 +23,7 @@ from sdcore.library.hashes import known_hash
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
 from tui.screens.chooser import ChoiceList
+from tui.typed import typed
 from tui.widgets.folder_line import FolderLine
 from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
 
@@ -108,11 +109,10 @@ class Models(ModalScreen[ModelFile | None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """Letters narrow the list."""
-        if self.focused is not self.query_one(ChoiceList) or not event.is_printable or not event.character:
-            return
-        if event.key != "space" or self._typed:
+        character = typed(event) if self.focused is self.query_one(ChoiceList) else ""
+        if character and (character != " " or self._typed):
             event.stop()
-            self._typed += event.character
+            self._typed += character
             self._fill()
 
     def action_erase(self) -> None:

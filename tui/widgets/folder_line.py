@@ -14,6 +14,7 @@ from textual.widget import Widget
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
 from tui.files import complete, pasted_path
+from tui.typed import typed
 
 _LONGEST: Final = 4096
 
@@ -70,9 +71,9 @@ class FolderLine(Widget, can_focus=True, inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """What can be printed is typed."""
-        if event.is_printable and event.character:
+        if character := typed(event):
             event.stop()
-            self._write(self._typed + event.character)
+            self._write(self._typed + character)
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted path comes as one, out of its quotes."""

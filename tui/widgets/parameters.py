@@ -17,6 +17,7 @@ from tui.actions import bindings
 from tui.files import pasted_path
 from tui.parameter_row import Row
 from tui.parameter_rows import BY_NAME, ROW_NAMES, ROWS, in_effect, read_rows, write_rows
+from tui.typed import typed
 from tui.widgets.parameter_lines import FOLD, Line, Pane, make_asides, make_lines, seen
 
 _HELP: Final = (
@@ -205,11 +206,12 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
         if row is None:
             return
         before = self._texts[row.name] if self._typing else ""
-        if (event.key == "space" and not before) or not row.takes(before, event.character or ""):
+        character = typed(event)
+        if (character == " " and not before) or not row.takes(before, character):
             return
         event.stop()
         event.prevent_default()
-        self._type(row, before + (event.character or ""))
+        self._type(row, before + character)
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted value replaces the row's, less what cannot be typed there."""

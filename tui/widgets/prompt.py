@@ -22,6 +22,7 @@ from sdcore.spec.chunks import CHUNK
 from sdcore.spec.prompt_marks import change_weight, spans
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
+from tui.typed import is_alt
 from tui.widgets.prompt_marks import PARTS, PromptMarks
 
 READ_DELAY: Final = 0.1
@@ -226,8 +227,8 @@ class PromptEditor(TextArea, inherit_bindings=False):
         self.selection = Selection(*map(self._location, edit.selection))
 
     def on_key(self, event: events.Key) -> None:
-        """Leave Enter to the bindings; `TextArea` would make a line of it."""
-        if event.key == "enter":
+        """Leave Enter and what is held with Alt to the bindings; `TextArea` would make text of it."""
+        if event.key == "enter" or is_alt(event):
             event.prevent_default()
 
     async def on_paste(self, event: events.Paste) -> None:
