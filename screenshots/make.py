@@ -34,6 +34,8 @@ BOOK_STEP: Final = 8
 HOUSE: Final = 4
 """How many words below the first one "house" stands in the first prompt."""
 FORKED_PROMPT: Final = FIRST_PROMPT.replace("small japanese house", "large blue star")
+MASK_KEYS: Final = ("shift+up", *["shift+left"] * 2, "r", *["shift+right"] * 4, *["shift+down"] * 3, "r")
+REPAINTED_PROMPT: Final = "a (red:1.2) castle, green field, [sunset:radiant light:0.4]"
 PATIENCE: Final = 180.0
 
 
@@ -117,6 +119,32 @@ async def book(size: tuple[int, int], outputs: Path) -> None:
         keep(app, "compare")
 
 
+async def repainting(size: tuple[int, int], outputs: Path) -> None:
+    """A mask painted over the first prompt's image, and what the run made of it, with all parameters unfolded."""
+    app = SdtuiApp(EngineClient, draft=Draft(), outputs=outputs)
+    async with app.run_test(size=size) as pilot:
+        await app.studio.ready.wait()
+        last = watch(app)
+        await wait_until(pilot, lambda: m.ModelLoaded in last)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: m.JobFinished in last)
+        await pilot.press("f9", "f10")
+        await wait_until(pilot, lambda: app.screen is not app.studio)
+        await pilot.press(*MASK_KEYS)
+        await pilot.pause(0.5)
+        keep(app, "mask")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.screen is app.studio)
+        await pilot.press(*["backspace"] * len(FIRST_PROMPT))
+        await pilot.press(*REPAINTED_PROMPT)
+        del last[m.JobFinished]
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: m.JobFinished in last)
+        await pilot.press("f8")
+        await pilot.pause(1.0)
+        keep(app, "repainted")
+
+
 def main() -> None:
     """Make them all, one size after the other on one engine."""
     with tempfile.TemporaryDirectory() as home:
@@ -124,6 +152,7 @@ def main() -> None:
         for number, size in enumerate(SIZES):
             asyncio.run(studio(size, Path(home) / f"outputs-{number}"))
         asyncio.run(book(SIZES[0], Path(home) / "outputs-book"))
+        asyncio.run(repainting(SIZES[0], Path(home) / "outputs-mask"))
 
 
 if __name__ == "__main__":

@@ -311,3 +311,22 @@ def test_looks(
         assert facts(screen).startswith("flux1-dev-fp8")
 
     assert snap_compare(app, terminal_size=size, run_before=run)
+
+
+async def test_a_model_of_the_hub_is_fetched_by_its_id(
+    make_app: MakeApp, engine: FakeEngine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await show(app, pilot, engine)
+        await pilot.press(*"somebody/something")
+        assert lines(screen) == [
+            "somebody/something is not on this machine, and sdtui is set to stay offline."
+        ]
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        await pilot.press("backspace", "g")
+        assert lines(screen) == ["⏎ fetches somebody/something from the Hugging Face hub"]
+        await pilot.press("enter")
+        await pilot.pause()
+        assert engine.commands(m.LoadModel)[-1].model == "somebody/something"
+        assert app.studio.model_named == "somebody/something"

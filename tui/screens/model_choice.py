@@ -38,8 +38,8 @@ class ModelChoice:
         device = Device(studio.view.memory_bytes, studio.view.device.startswith("cuda"))
         model = await studio.app.push_screen_wait(Models(studio.model_named, device))
         if model is not None:
-            studio.parameters.set_texts({"model": model.ref})
-            studio.app.send(m.LoadModel(model=model.ref))
+            studio.parameters.set_texts({"model": model})
+            studio.app.send(m.LoadModel(model=model))
 
     def loaded(self, ref: str) -> None:
         """The engine has this model ready: offer its settings, once, if those that are set are far from them."""

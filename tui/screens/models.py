@@ -1,4 +1,4 @@
-"""Every model that there is: found while one looks, narrowed by typing, loaded with Enter."""
+"""Every model that there is: found while one looks, narrowed by typing, loaded with Enter; or fetched by its hub id."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from sdcore.library.checkpoints import ModelFile, hashed_files, iter_models
 from sdcore.library.config import SettingsError, load, save
 from sdcore.library.hashes import known_hash
+from sdcore.library.hub import is_id, is_offline
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
 from tui.screens.chooser import ChoiceList
@@ -34,9 +35,9 @@ _FOLDER_HINT: Final = "⏎ look there · ⇥ complete · esc"
 _NO_FIT: Final = "Nothing fits what you typed."
 
 
-class Models(ModalScreen[ModelFile | None], inherit_bindings=False):
-    """Returns the model taken, None when closed without one. `present` is the one that is set now, as a recipe names
-    it."""
+class Models(ModalScreen[str | None], inherit_bindings=False):
+    """Returns what a recipe calls the model taken, None when closed without one. `present` is the one that is set now,
+    as a recipe names it."""
 
     BINDINGS = bindings("models")
 
@@ -131,13 +132,16 @@ class Models(ModalScreen[ModelFile | None], inherit_bindings=False):
         self.run_worker(self._tell(), group="facts", exclusive=True)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Take it, unless it cannot be loaded: its facts say why."""
+        """Take it, unless it cannot be loaded: its facts say why. The line after the last is for the hub."""
         event.stop()
+        if event.option_index == len(self._shown):
+            self.dismiss(self._typed)
+            return
         model = self._shown[event.option_index]
         if model.problem:
             self.app.bell()
         else:
-            self.dismiss(model)
+            self.dismiss(model.ref)
 
     async def _tell(self) -> None:
         model = next((model for model in self._shown if model.path == self._at), None)
@@ -162,11 +166,13 @@ class Models(ModalScreen[ModelFile | None], inherit_bindings=False):
         with self.prevent(OptionList.OptionHighlighted):
             options.clear_options()
             options.add_options(Option(self._line(model, width)) for model in self._shown)
-        if not self._shown:
+        if on_hub := is_id(self._typed) and self._typed not in {model.ref for model in found}:
+            options.add_option(_hub_line(self._typed))
+        elif not self._shown:
             waiting = "Looking for models…" if self._looking else _NO_FIT
             options.add_option(Option(Content.styled(waiting, "$dim"), disabled=True))
         places = (index for index, model in enumerate(self._shown) if at in (model.path, model.ref))
-        options.highlighted = next(places, 0) if self._shown else None
+        options.highlighted = next(places, 0) if self._shown or on_hub else None
         if not self._shown:
             self.query_one(ModelFacts).show(None, self._device, "")
         self._show_hint()
@@ -210,6 +216,15 @@ class Models(ModalScreen[ModelFile | None], inherit_bindings=False):
             else:
                 line.close()
                 self._look()
+
+
+def _hub_line(ref: str) -> Option:
+    """What stands for a model of the hub that is not here yet."""
+    if is_offline():
+        said = f"{ref} is not on this machine, and sdtui is set to stay offline."
+        return Option(Content.styled(said, "$dim"), disabled=True)
+    return Option(Content.styled("⏎ fetches ", "$normal") + Content.styled(ref, "$bright")
+                  + Content.styled(" from the Hugging Face hub", "$normal"))  # fmt: skip
 
 
 def add_folder(text: str) -> str:
