@@ -9,30 +9,25 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from PIL import Image
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.timer import Timer
-from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from tui.term.frames import depth_for, frame_codes, frame_strips
-from tui.term.pacing import Pacer, Quality, ask_behind_frame
+from tui.term.pacing import Quality
 from tui.term.palette import Depth, warm_up
 from tui.term.pixels import fit, segment_lines
+from tui.widgets.paced import Paced
 
 if TYPE_CHECKING:
     from tui.term.palette import Bytes
 
 UNREADABLE: Final = "This image cannot be read."
-MAX_FPS: Final = 10.0
-COVERED_FPS: Final = 2.0
-"""Frames a second under a dialog, where each line is taken apart and tinted: tens of milliseconds a frame."""
 
 
-class Canvas(Widget):
+class Canvas(Paced):
     """Shows one picture as large as the pane allows, in half blocks, its aspect kept, centred.
 
     A cell is one pixel wide and two high. The last picture is kept and drawn again when the pane changes.
@@ -42,6 +37,8 @@ class Canvas(Widget):
     DEFAULT_CSS = """
     Canvas { width: 1fr; height: 1fr; color: $text-muted; content-align: center middle; text-align: center; }
     """
+    FPS = 10.0
+    COVERED_FPS = 2.0  # under a dialog each line is taken apart and tinted: tens of milliseconds a frame
     PLAIN: ClassVar[bool] = False
     """Draw live frames as plain segments, as on a Textual whose Strip we do not know."""
 
@@ -64,14 +61,12 @@ class Canvas(Widget):
 
     def __init__(self, hint: str = "", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self.pacer = Pacer(MAX_FPS)
         self._hint = hint
         self._image: Image.Image | None = None
         self._frame: Image.Image | None = None
         self._undrawn = False
         self._strips: list[Strip] | None = None
         self._serial = 0
-        self._timer: Timer | None = None
 
     # -- what is shown ---------------------------------------------------------------------------------------
 
@@ -89,7 +84,7 @@ class Canvas(Widget):
         self._image = None
         self._serial += 1
         self._undrawn = True
-        self._draw_when_possible()
+        self.draw_when_possible()
 
     def show_image(self, image: Image.Image) -> None:
         """Show a finished image. It is resized on a thread; until then what was shown stays."""
@@ -112,26 +107,12 @@ class Canvas(Widget):
 
     # -- live frames -----------------------------------------------------------------------------------------
 
-    def _draw_when_possible(self) -> None:
-        if not self._undrawn or not self.size or self._timer is not None:
-            return
-        covered = self.screen is not self.app.screen
-        self.pacer.max_fps = COVERED_FPS if covered else MAX_FPS
-        wait = self.pacer.wait()
-        if wait > 0:
-            self._timer = self.set_timer(wait, self._draw_later)
-            return
-        self._draw_frame()
-        asks = self.pacer.asks and not covered and not self.app.is_headless
-        self.pacer.sent(asks)
-        if asks:
-            self.call_after_refresh(ask_behind_frame, self.app)
+    @property
+    def picture_waits(self) -> bool:
+        """Whether the newest live frame is not drawn yet."""
+        return self._undrawn
 
-    def _draw_later(self) -> None:
-        self._timer = None
-        self._draw_when_possible()
-
-    def _draw_frame(self) -> None:
+    def draw_picture(self) -> None:
         """Draw the frame: all of it on the event loop, since it takes less than a hand-over to a thread."""
         if self._frame is None or not self.size:
             return
@@ -150,14 +131,6 @@ class Canvas(Widget):
         before, after = Segment(" " * left, style), Segment(" " * (self.size.width - columns - left), style)
         self._strips = self._padded(frame_strips(codes, depth, before, after, plain=self.PLAIN))
         self.refresh()
-
-    def terminal_answered(self) -> None:
-        """To be called by the app's `on_cursor_position`: the terminal has drawn the last frame."""
-        self.pacer.answered()
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        self._draw_when_possible()
 
     # -- the finished image ----------------------------------------------------------------------------------
 
@@ -228,15 +201,10 @@ class Canvas(Widget):
         if self._strips is not None:
             self._strips = self._recentred(self._strips)
         if self._frame is not None:
-            self._draw_frame()
+            self.draw_picture()
         else:
             self._render_image()
         self.post_message(self.BoxChanged(*self.preview_box()))
-
-    def on_unmount(self, _event: events.Unmount) -> None:
-        """Stop waiting for a frame that nobody will see."""
-        if self._timer is not None:
-            self._timer.stop()
 
     def render(self) -> Content:
         """The hint, where there is no picture."""

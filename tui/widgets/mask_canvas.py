@@ -10,8 +10,6 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.timer import Timer
-from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from tui.mask_pixels import (
@@ -25,20 +23,19 @@ from tui.mask_pixels import (
 )
 from tui.masking import BRUSHES, Box, Mask
 from tui.term.frames import depth_for, frame_codes, frame_strips
-from tui.term.pacing import Pacer, ask_behind_frame
 from tui.term.pixels import fit
+from tui.widgets.paced import Paced
 
 if TYPE_CHECKING:
     from tui.term.palette import Bytes
 
-_FPS: Final = 30.0
 _BITS: Final = 6
 _LEFT, _RIGHT = 1, 3
 _FIRST_BRUSH: Final = 10
 """A tenth of the image's shorter side is a brush to begin with."""
 
 
-class MaskCanvas(Widget):
+class MaskCanvas(Paced):
     """Shows `image` (RGB) as large as the pane allows, the accent colour over what `mask` has. `kept` is the box of
     the image that the recipe uses. The cursor is a cell; what changes is drawn by lines, never the whole."""
 
@@ -59,7 +56,6 @@ class MaskCanvas(Widget):
     def __init__(self, image: Image.Image, mask: Mask, kept: Box, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.mask = mask
-        self.pacer = Pacer(_FPS)
         self.erasing = False
         self._image = image
         self._kept = kept
@@ -73,7 +69,6 @@ class MaskCanvas(Widget):
         self._stale: tuple[int, int] | None = None
         self._marked: tuple[int, int] = (0, 0)
         self._serial = 0
-        self._timer: Timer | None = None
         self._stroke: tuple[bool, tuple[float, float]] | None = None
 
     # What is asked
@@ -260,7 +255,7 @@ class MaskCanvas(Widget):
         self._strips = []
         self._stale = (0, self.grid[1])
         self._marked = self._mark_rows()
-        self._draw_when_possible()
+        self.draw_when_possible()
         self.post_message(self.Changed())
 
     def _cover_again(self, box: Box) -> None:
@@ -297,33 +292,19 @@ class MaskCanvas(Widget):
         if self._stale is not None:
             first, last = min(first, self._stale[0]), max(last, self._stale[1])
         self._stale = first, last
-        self._draw_when_possible()
+        self.draw_when_possible()
 
-    def _draw_when_possible(self) -> None:
-        if self._stale is None or self._base is None or self._timer is not None:
-            return
-        if (wait := self.pacer.wait()) > 0:
-            self._timer = self.set_timer(wait, self._draw_later)
-            return
+    @property
+    def picture_waits(self) -> bool:
+        """Whether lines of the image are other ones than those on the screen."""
+        return self._stale is not None and self._base is not None
+
+    def draw_picture(self) -> None:
+        """Draw those lines."""
+        assert self._stale is not None
         first, last = self._stale
         self._stale = None
         self._draw(first, last)
-        asks = self.pacer.asks and not self.app.is_headless
-        self.pacer.sent(asks)
-        if asks:
-            self.call_after_refresh(ask_behind_frame, self.app)
-
-    def _draw_later(self) -> None:
-        self._timer = None
-        self._draw_when_possible()
-
-    def terminal_answered(self) -> None:
-        """The terminal has drawn what was written last."""
-        self.pacer.answered()
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        self._draw_when_possible()
 
     def _draw(self, first: int, last: int) -> None:
         """Make the lines `first` to `last` (not included) of the image anew."""

@@ -9,24 +9,20 @@ import msgspec
 from PIL import Image
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.timer import Timer
-from textual.widget import Widget
 
 from sdcore.spec.views import Picture
 from tui.term.frames import depth_for, frame_codes, frame_strips, joined
-from tui.term.pacing import Pacer, ask_behind_frame
 from tui.term.pixels import fit
+from tui.widgets.paced import Paced
 
 if TYPE_CHECKING:
     from tui.term.palette import Bytes
 
 GAP: Final = 2
 _BITS: Final = 6
-_FPS: Final = 12.0
 
 Caption = Callable[[int], Sequence[str]]
 
@@ -77,18 +73,18 @@ def arrange(panels: Sequence[Panel], width: int, height: int, most_columns: int 
     return best
 
 
-class PictureGrid(Widget):
+class PictureGrid(Paced):
     """Draws the newest panels as soon as the terminal can take them; one quiet sentence where there are none."""
 
     ALLOW_SELECT = False
+    FPS = COVERED_FPS = 12.0
 
     def __init__(self, hint: str = "", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self.pacer = Pacer(_FPS)
+        self._undrawn = False
         self._hint = hint
         self._panels: tuple[Panel, ...] = ()
         self._strips: list[Strip] | None = None
-        self._timer: Timer | None = None
 
     @property
     def panels(self) -> tuple[Panel, ...]:
@@ -104,7 +100,8 @@ class PictureGrid(Widget):
         """Show these panels; pictures are taken to be of one size."""
         if panels != self._panels:
             self._panels = panels
-            self._draw_when_possible()
+            self._undrawn = True
+            self.draw_when_possible()
 
     def show_hint(self, hint: str) -> None:
         """Show no picture but a sentence (plain text)."""
@@ -112,35 +109,15 @@ class PictureGrid(Widget):
             self._panels, self._strips, self._hint = (), None, hint
             self.refresh()
 
-    # Pacing: as the canvas does it, see tui.term.pacing
-
-    def _draw_when_possible(self) -> None:
-        if not self._panels or not self.size or self._timer is not None:
-            return
-        wait = self.pacer.wait()
-        if wait > 0:
-            self._timer = self.set_timer(wait, self._draw_later)
-            return
-        self._draw()
-        asks = self.pacer.asks and self.screen is self.app.screen and not self.app.is_headless
-        self.pacer.sent(asks)
-        if asks:
-            self.call_after_refresh(ask_behind_frame, self.app)
-
-    def _draw_later(self) -> None:
-        self._timer = None
-        self._draw_when_possible()
-
-    def terminal_answered(self) -> None:
-        """To be called by the app's `on_cursor_position`: the terminal has drawn the last pictures."""
-        self.pacer.answered()
-        if self._timer is not None:
-            self._timer.stop()
-            self._draw_later()
+    @property
+    def picture_waits(self) -> bool:
+        """Whether the newest panels are not drawn yet."""
+        return self._undrawn and bool(self._panels)
 
     # Drawing
 
-    def _draw(self) -> None:
+    def draw_picture(self) -> None:
+        self._undrawn = False
         width, height = self.size
         self._strips = None
         layout = arrange(self._panels, width, height)
@@ -227,17 +204,13 @@ class PictureGrid(Widget):
         """Take up the colours of a new theme."""
         super().notify_style_update()
         if self.is_mounted:
-            self._draw_when_possible()
+            self._undrawn = True
+            self.draw_when_possible()
 
     def on_resize(self) -> None:
         """Draw what is shown for the new size."""
         if self._panels and self.size:
-            self._draw()
-
-    def on_unmount(self, _event: events.Unmount) -> None:
-        """Stop waiting for a frame that nobody will see."""
-        if self._timer is not None:
-            self._timer.stop()
+            self.draw_picture()
 
     def render(self) -> Content:
         """The hint, or that there is too little room."""
