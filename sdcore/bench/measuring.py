@@ -15,8 +15,8 @@ from sdcore.bench.rates import matrix_rate, pass_flops, preview_seconds, read_ra
 from sdcore.bench.sides import Made, Side, official, ours
 from sdcore.bench.subjects import Subject, folder_of
 from sdcore.diffusion import memory
-from sdcore.diffusion.ladder import LADDER
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.rungs import LADDER
 from sdcore.diffusion.speed import Faster, Mode
 from sdcore.opening import open_model
 from sdcore.spec.recipe import FIRST_PROMPT, FIRST_SEED, Recipe

@@ -1,4 +1,4 @@
-"""Making do with less memory, a rung at a time: what each gives up is in one table.
+"""Making do with less memory: climbing the rungs of `sdcore.diffusion.rungs`.
 
 The first rung of a run is the lowest whose reckoned need fits; where memory runs out all the same, the next one that
 needs less in the stage that failed takes over. The seed's image is the same on every rung, up to the rounding of other
@@ -7,81 +7,17 @@ kernels; decoded in tiles it differs a little near the seams, since a tile is no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 
 from sdcore.diffusion import memory, offload
 from sdcore.diffusion.memory import Footprint, Needs
-from sdcore.diffusion.speed import Faster
+from sdcore.diffusion.model import Model
+from sdcore.diffusion.rungs import LADDER, Placement, Rung
 from sdcore.spec.recipe import Recipe
 
-if TYPE_CHECKING:
-    from sdcore.diffusion.model import Model
-
-Placement = Literal["resident", "in turn", "layer by layer"]
 Stage = Literal["begin", "step", "decode"]
-
-_LARGEST_TILE: Final = 512
-_SMALLEST_TILE: Final = 128
-
-
-@dataclass(frozen=True)
-class Rung:
-    """What is given up. `notice` says it to a person."""
-
-    name: str
-    notice: str
-    split: bool = False
-    """The halves of the guidance take a forward pass each."""
-    sliced: bool = False
-    """Images are decoded one by one."""
-    tiled: bool = False
-    """An image is decoded in overlapping tiles."""
-    placement: Placement = "resident"
-    """Where the weights are: see `offload`."""
-
-    def tile_for(self, recipe: Recipe) -> int:
-        """The side in pixels of the tiles of an image of the recipe; 0 where it is decoded whole."""
-        half = max(recipe.final_size()) // 16 * 8
-        return min(_LARGEST_TILE, max(_SMALLEST_TILE, half)) if self.tiled else 0
-
-
-LADDER: Final = (
-    Rung("whole", "There is memory for all at once."),
-    Rung(
-        "split guidance",
-        "Memory is short: prompt and negative prompt take a forward pass each.",
-        split=True,
-    ),
-    Rung("sliced VAE", "Memory is short: images are decoded one by one.", split=True, sliced=True),
-    Rung(
-        "tiled VAE",
-        "Memory is short: the image is decoded in tiles, and may differ a little where they meet.",
-        split=True, sliced=True, tiled=True,
-    ),
-    Rung(
-        "model offload",
-        "Memory is short: text encoders, network and VAE take turns on the GPU.",
-        split=True, sliced=True, tiled=True, placement="in turn",
-    ),
-    Rung(
-        "sequential offload",
-        "Memory is very short: the weights come to the GPU a layer at a time, which is slow.",
-        split=True, sliced=True, tiled=True, placement="layer by layer",
-    ),
-)  # fmt: skip
-"""From all at once to as little as possible; each rung keeps what those below it gave up."""
-
-
-@dataclass
-class Thrift:
-    """How a model makes do at present."""
-
-    rung: Rung = LADDER[0]
-    faster: Faster | None = None
-    """What makes the network faster where there is memory for it."""
 
 
 def rungs_for(device: torch.device) -> tuple[Rung, ...]:

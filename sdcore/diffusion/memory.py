@@ -11,16 +11,14 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 
 from sdcore.diffusion.guidance import guidance_for
+from sdcore.diffusion.model import Model
+from sdcore.diffusion.rungs import Rung
 from sdcore.spec.recipe import Recipe
-
-if TYPE_CHECKING:
-    from sdcore.diffusion.ladder import Rung
-    from sdcore.diffusion.model import Model
 
 PIXELS_DECODED: Final = 6.0
 """Values that a KL autoencoder holds for each pixel and each channel of its first block while it decodes."""

@@ -18,9 +18,9 @@ from sdcore.diffusion.conditioning import Told, equally_long
 from sdcore.diffusion.denoiser import Denoiser, GuidedDenoiser, Network
 from sdcore.diffusion.guidance import guidance_for
 from sdcore.diffusion.images import to_images, to_pixels
-from sdcore.diffusion.ladder import Thrift
 from sdcore.diffusion.landing import Landing
 from sdcore.diffusion.preview import ComingPreview
+from sdcore.diffusion.rungs import Thrift
 from sdcore.diffusion.speed import use_channels_last
 from sdcore.diffusion.t5 import T5Encoder
 from sdcore.diffusion.text import TextEncoder

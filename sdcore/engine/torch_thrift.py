@@ -14,6 +14,7 @@ from sdcore.diffusion import devices, ladder, memory
 from sdcore.diffusion.loop import sample
 from sdcore.diffusion.memory import Footprint
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.rungs import LADDER
 from sdcore.diffusion.speed import Faster, Mode
 from sdcore.engine.backend import Report, Stage
 from sdcore.spec.families import family
@@ -56,14 +57,14 @@ class TorchThrift:
         self.release()
         waiting = load("cpu", devices.default_dtype(self._device))
         model = dataclasses.replace(waiting, device=self._device)
-        rung = next(rung for rung in ladder.LADDER if rung.placement != "resident")
+        rung = next(rung for rung in LADDER if rung.placement != "resident")
         ladder.stand_on(model, rung, Recipe(width=model.native_size, height=model.native_size))
         return model
 
     def _make_faster(self, model: Model, mode: Mode, progress: Report) -> None:
         """Warm the network up for its own size, guided, as most runs are; the stages are shown as those of a load."""
         faster = Faster(model.network, mode, self._device, self._tell)
-        if not faster.possible or model.thrift.rung is not ladder.LADDER[0]:
+        if not faster.possible or model.thrift.rung is not LADDER[0]:
             return
         model.thrift.faster = faster
         faster.enable(True)

@@ -12,9 +12,10 @@ from PIL import Image
 from torch import nn
 
 from sdcore.diffusion import ladder, offload
-from sdcore.diffusion.ladder import LADDER, Rung, climb, settle, stand_on
+from sdcore.diffusion.ladder import climb, settle, stand_on
 from sdcore.diffusion.loop import sample
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.rungs import LADDER, Rung
 from sdcore.spec.recipe import Recipe
 
 RECIPE = Recipe(prompt="a red house", width=256, height=64, steps=2, seed=3, sampler="Euler")

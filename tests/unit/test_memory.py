@@ -12,9 +12,10 @@ from diffusers import AutoencoderKL, FluxTransformer2DModel, SD3Transformer2DMod
 from torch._subclasses import FakeTensorMode
 
 from sdcore.diffusion import memory
-from sdcore.diffusion.ladder import LADDER, first_rung, rungs_for
+from sdcore.diffusion.ladder import first_rung, rungs_for
 from sdcore.diffusion.memory import Footprint, Needs
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.rungs import LADDER
 from sdcore.spec.recipe import Recipe
 from tests.live_bytes import LiveBytes
 

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from transformers import CLIPTextModel
 
 from sdcore.diffusion import ladder
-from sdcore.diffusion.ladder import LADDER
+from sdcore.diffusion.rungs import LADDER
 from sdcore.engine.local import LocalClient, LocalEngine
 from sdcore.engine.messages import AnyEvent, Generate, JobCancelled, JobFailed, JobFinished, JobNotice
 from sdcore.spec.recipe import Recipe

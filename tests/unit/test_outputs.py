@@ -132,7 +132,9 @@ def test_the_chunks_that_others_read(tmp_path: Path) -> None:
     path = save_image(RED, RECIPE, folder=tmp_path, model_hash="0123456789")
     with Image.open(path) as image:
         assert str(image.info["parameters"]).startswith("a red house\nSteps: 30, Sampler: LMS, ")
-        assert "Model hash: 0123456789, Model: tiny, RNG: CPU, Version: sdtui " in str(image.info["parameters"])
+        assert "Model hash: 0123456789, Model: tiny, RNG: CPU, Version: sdtui " in str(
+            image.info["parameters"]
+        )
 
 
 def test_text_beyond_latin_1_is_kept(tmp_path: Path) -> None:

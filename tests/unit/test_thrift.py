@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from sdcore.diffusion import memory
-from sdcore.diffusion.ladder import LADDER, stand_on
+from sdcore.diffusion.ladder import stand_on
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.rungs import LADDER
 from sdcore.engine.torch_thrift import TorchThrift
 from sdcore.spec.recipe import Recipe
 
