@@ -162,7 +162,7 @@ _FOLDED: Final = (
         ask="Type how many steps, for example 20.", about="How many steps the second pass has.",
         empty="as many", change=_change_second_steps, read=lambda text: {"hires_steps": int(text or "0")},
         write=lambda recipe: str(recipe.hires_steps or "")),
-    real("hires strength", "hires_strength", "Type a strength from 0 to 1, for example 0.5.",
+    real("hires strength", "hires_strength", "Type a strength from 0.05 to 1, for example 0.5.",
          "How much of the first pass the second forgets.", step=0.05, least=0.05, most=1.0, label="strength",
          parent="hires", folded=True),
     listed("upscaler", lambda recipe, family: _names(choices.UPSCALERS), "How the first pass is enlarged.",
