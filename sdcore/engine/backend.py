@@ -143,7 +143,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Backend:
-    """The mathematics, ready to be used. `release` gives memory back that nothing refers to any more.
+    """The mathematics, ready to be used. `release` gives memory back that nothing refers to any more; `beside` is to be
+    called first on a thread that answers beside the one that samples.
 
     `open_model` opens a model with a VAE ("" is its own), and calls back when nothing is wrong with it, before it takes
     any of the device's memory; `replace_vae` gives another VAE to the model that a name stands for.
@@ -171,6 +172,7 @@ class Backend:
     plan: Callable[[Recipe, Model | None], Plan]
     save: Save
     release: Callable[[], None]
+    beside: Callable[[], None] = lambda: None
     memory_bytes: int = 0
     settle: Callable[[Model, Recipe], None] = lambda model, recipe: None
     climb: Callable[[Model, Recipe, Stage], bool] = lambda model, recipe, stage: False

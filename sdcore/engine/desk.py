@@ -59,6 +59,7 @@ class Desk:
             self._thread.join(timeout)
 
     def _run(self) -> None:
+        prepared: Backend | None = None
         while True:
             with self._changed:
                 while not self._stopped and (self._backend is None or not self._asked):
@@ -67,4 +68,7 @@ class Desk:
                     return
                 backend = self._backend
                 (mailbox, _), answer = self._asked.popitem(last=False)
+            if backend is not prepared:
+                backend.beside()
+                prepared = backend
             mailbox.put(answer(backend))

@@ -143,6 +143,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         finish=finish,
         save=save,
         release=thrift.release,
+        beside=_alone,
         memory_bytes=memory.total(target),
         settle=cast(Any, thrift.settle),
         climb=cast(Any, thrift.climb),
@@ -167,6 +168,17 @@ def _step_back() -> None:
     makes later, inherits it; elsewhere the whole process steps back, which is this engine alone."""
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)
+
+
+def _alone() -> None:
+    """Have this thread compute alone.
+
+    OpenMP keeps a pool for each thread that shares work out, and from the second one on all of them sleep between two
+    pieces of work, which halves the speed of the worker's many small ones.
+    """
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _spare_a_core() -> None:

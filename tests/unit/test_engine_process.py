@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -88,3 +89,35 @@ async def test_the_real_process_killed_and_started_again(client: EngineClient) -
         assert "told to stop" in told.message
         assert await asyncio.to_thread(second.wait) == 0
         await client.close()
+
+
+def test_what_answers_beside_a_run_shares_no_work_out() -> None:
+    """A second pool of threads would halve the speed of the one that samples."""
+    import torch
+
+    from sdcore.engine import torch_backend
+    from sdcore.engine.desk import Desk
+    from sdcore.engine.mailbox import Mailbox
+    from sdcore.engine.messages import AnyEvent, EngineFailed
+
+    backend = torch_backend.load(lambda stage, fraction: None, device="cpu")
+    torch.set_num_threads(2)
+    told: list[int] = []
+    answered = threading.Event()
+
+    def answer(backend: object) -> AnyEvent:
+        told.append(torch.get_num_threads())
+        answered.set()
+        return EngineFailed(message="")
+
+    desk = Desk()
+    desk.start()
+    desk.use(backend)
+    desk.ask(Mailbox(), answer)
+    try:
+        assert answered.wait(30)
+    finally:
+        desk.stop()
+        desk.join(5)
+    assert told == [1]
+    assert torch.get_num_threads() == 2
