@@ -126,6 +126,7 @@ async def _rates(runs: int, *, app: bool) -> list[float]:
     client.send(Shutdown(when_idle=True))
     await client.close()
     if terminal and reading:
+        await asyncio.sleep(1.0)  # an app that has not heard yet that all is done would ask before it leaves
         terminal.type(QUIT)
         await reading
         terminal.__exit__()
