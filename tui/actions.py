@@ -46,8 +46,8 @@ Group = Literal[
     "Inspector",
     "Compare",
     "App",
-    "Lists",
     "Editing",
+    "Lists",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from itertools import groupby
+from typing import get_args
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -15,19 +16,6 @@ from tui.actions import ACTIONS, Action, Group, bindings, key_label
 
 _KEYS = 16
 _SUMMARY = 50
-_ORDER = (
-    "Make",
-    "Seed",
-    "Prompt",
-    "Parameters",
-    "Images",
-    "Mask",
-    "Inspector",
-    "Compare",
-    "App",
-    "Editing",
-    "Lists",
-)
 
 
 class HelpScreen(ModalScreen[None], inherit_bindings=False):
@@ -63,7 +51,7 @@ def help_text(about: str, first: Group | None = None) -> Content:
     """What the focused part is for, then every action of the registry by group, `first` before the others; a summary
     beneath its title."""
     parts = [Content.styled(about, "$normal"), Content("\n")] if about else []
-    ordered = sorted(ACTIONS, key=lambda action: (action.group != first, _ORDER.index(action.group)))
+    ordered = sorted(ACTIONS, key=lambda action: (action.group != first, get_args(Group).index(action.group)))
     for group, actions in groupby(ordered, key=lambda action: action.group):
         parts.append(Content.styled(f"\n{group}\n", "bold $accent"))
         parts += [_line(action) for action in actions]
