@@ -32,30 +32,19 @@ class ChoiceList(OptionList, inherit_bindings=False):
     BINDINGS = bindings("list")
 
 
-class Chooser(ModalScreen[str | None], inherit_bindings=False):
-    """Returns the value of the choice taken, None when closed without one."""
+class Narrowed(ModalScreen[str | None], inherit_bindings=False):
+    """A list that typing narrows. A subclass fills it by what is `_typed`; returns None when closed."""
 
-    def __init__(self, title: str, choices: list[Choice], *, present: str = "", question: str = "",
-                 empty: str = "Nothing fits what you typed.") -> None:  # fmt: skip
+    def __init__(self) -> None:
         super().__init__()
-        self._title = title
-        self._choices = choices
-        self._present = present
-        self._question = question
-        self._empty = empty
         self._typed = ""
 
-    def compose(self) -> ComposeResult:
-        """Just the list, with the title in its border."""
-        yield ChoiceList(id="choices", markup=False)
-
-    def on_mount(self) -> None:
-        """Fill the list and put the cursor on what is set now."""
-        self._fill()
+    def _fill(self) -> None:
+        raise NotImplementedError
 
     def on_key(self, event: events.Key) -> None:
         """Letters narrow the list."""
-        character = typed(event)
+        character = typed(event) if isinstance(self.focused, ChoiceList) else ""
         if character and (character != " " or self._typed):
             event.stop()
             self._typed += character
@@ -69,6 +58,27 @@ class Chooser(ModalScreen[str | None], inherit_bindings=False):
     def action_close(self) -> None:
         """Leave everything as it was."""
         self.dismiss(None)
+
+
+class Chooser(Narrowed, inherit_bindings=False):
+    """Returns the value of the choice taken, None when closed without one."""
+
+    def __init__(self, title: str, choices: list[Choice], *, present: str = "", question: str = "",
+                 empty: str = "Nothing fits what you typed.") -> None:  # fmt: skip
+        super().__init__()
+        self._title = title
+        self._choices = choices
+        self._present = present
+        self._question = question
+        self._empty = empty
+
+    def compose(self) -> ComposeResult:
+        """Just the list, with the title in its border."""
+        yield ChoiceList(id="choices", markup=False)
+
+    def on_mount(self) -> None:
+        """Fill the list and put the cursor on what is set now."""
+        self._fill()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take it."""

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -23,8 +21,7 @@ from sdcore.library.hashes import known_hash
 from sdcore.library.hub import is_id, is_offline
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
-from tui.screens.chooser import ChoiceList
-from tui.typed import typed
+from tui.screens.chooser import ChoiceList, Narrowed
 from tui.widgets.folder_line import FolderLine
 from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
 
@@ -35,7 +32,7 @@ _FOLDER_HINT: Final = "⏎ look there · ⇥ complete · esc"
 _NO_FIT: Final = "Nothing fits what you typed."
 
 
-class Models(ModalScreen[str | None], inherit_bindings=False):
+class Models(Narrowed, inherit_bindings=False):
     """Returns what a recipe calls the model taken, None when closed without one. `present` is the one that is set now,
     as a recipe names it."""
 
@@ -51,7 +48,6 @@ class Models(ModalScreen[str | None], inherit_bindings=False):
         self._shown: list[ModelFile] = []
         self._width = 0
         self._lines: dict[tuple[str, int], Content] = {}
-        self._typed = ""
         self._at = ""
         self._stop = threading.Event()
         self._looking = False
@@ -107,23 +103,6 @@ class Models(ModalScreen[str | None], inherit_bindings=False):
             self._fill()
 
     # The list
-
-    def on_key(self, event: events.Key) -> None:
-        """Letters narrow the list."""
-        character = typed(event) if self.focused is self.query_one(ChoiceList) else ""
-        if character and (character != " " or self._typed):
-            event.stop()
-            self._typed += character
-            self._fill()
-
-    def action_erase(self) -> None:
-        """Take the last letter back."""
-        self._typed = self._typed[:-1]
-        self._fill()
-
-    def action_close(self) -> None:
-        """Leave everything as it was."""
-        self.dismiss(None)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Tell what is known of the one under the cursor."""
