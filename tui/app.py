@@ -15,7 +15,8 @@ from sdcore.engine import messages as m
 from sdcore.engine.wire import EngineError
 from tui import drafts
 from tui.actions import BY_NAME, Group, Scope, bindings
-from tui.link import Engine, OpenEngine
+from tui.link import Engine, Listener, OpenEngine
+from tui.places import Ways
 from tui.screens.comparing import Comparing
 from tui.screens.inspecting import Inspecting
 from tui.screens.studio import Studio
@@ -47,6 +48,8 @@ class SdtuiApp(App[None], inherit_bindings=False):
         self.studio = Studio(draft, outputs)
         self.inspecting = Inspecting(self)
         self.comparing = Comparing(self)
+        self.ways = Ways(self)
+        self._listeners: list[Listener] = [self.studio.view, self.inspecting, self.comparing]
         theme = theme_for(self.console.color_system)
         self.register_theme(theme)
         self.theme = theme.name
@@ -94,16 +97,23 @@ class SdtuiApp(App[None], inherit_bindings=False):
             await reader
         except (EngineError, OSError) as fault:
             self.studio.view.lost(f"{fault} Press Enter to try again.")
-            self.inspecting.lost(f"{fault} Go back to the studio to try again.")
-            self.comparing.lost(f"{fault} Go back to the studio to try again.")
+            for listener in self._listeners[1:]:
+                listener.lost(f"{fault} Go back to the studio to try again.")
         finally:
             reader.cancel()
 
     async def _show_events(self, engine: Engine) -> None:
         async for event in engine.events():
-            self.studio.view.handle(event)
-            self.inspecting.handle(event)
-            self.comparing.handle(event)
+            for listener in tuple(self._listeners):
+                listener.handle(event)
+
+    def listen(self, listener: Listener) -> None:
+        """Let `listener` have every event from now on; the studio has it before all others."""
+        self._listeners.append(listener)
+
+    def ignore(self, listener: Listener) -> None:
+        """Let it have no more."""
+        self._listeners.remove(listener)
 
     async def _hang_up(self) -> None:
         """Let the engine end when it has nothing more to do, and close the line."""
@@ -123,17 +133,20 @@ class SdtuiApp(App[None], inherit_bindings=False):
     async def action_do(self, name: str) -> None:
         """Do the action called `name`, as its key would."""
         action = BY_NAME[name]
-        screen = self.screen
         namespaces: dict[Scope, DOMNode] = {
             "app": self,
             "studio": self.studio,
-            "inspector": screen,
-            "compare": screen,
-            "mask": screen,
-            "models": screen,
+            self._screen_scope(): self.screen,
         }
         namespace = namespaces.get(action.scope, self.focused or self.screen)
         await self.run_action(action.handler, namespace)
+
+    def _screen_scope(self) -> Scope:
+        return getattr(self.screen, "SCOPE", "studio")
+
+    def action_go(self, place: str) -> None:
+        """Go to a place, as `Ways.go` has it."""
+        self.ways.go(place)
 
     def action_help(self) -> None:
         """Help on everything, the part in focus first; the same key closes it."""
@@ -147,8 +160,7 @@ class SdtuiApp(App[None], inherit_bindings=False):
                 for node in (self.focused, self.screen)
                 for name in ("about", "HELP")
             )
-            inside: Group | None = None if self.screen is self.studio else "Inspector"
-            first: Group | None = getattr(self.screen, "GROUP", inside)
+            first: Group | None = getattr(self.screen, "GROUP", None)
             self.push_screen(HelpScreen(next(filter(None, abouts), ""), first))
 
     def action_commands(self) -> None:
@@ -160,9 +172,8 @@ class SdtuiApp(App[None], inherit_bindings=False):
         from tui.screens.choices import command_choices
         from tui.screens.chooser import Chooser
 
-        inside: Scope = "studio" if self.screen is self.studio else "inspector"
-        scope: Scope = getattr(self.screen, "SCOPE", inside)
-        name = await self.push_screen_wait(Chooser("commands", command_choices(scope)))
+        choices = command_choices(self._screen_scope())
+        name = await self.push_screen_wait(Chooser("commands", choices))
         if name is not None:
             await self.action_do(name)
 

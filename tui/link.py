@@ -24,4 +24,14 @@ class Engine(Protocol):
         """Hang up. The engine goes on with what it has."""
 
 
+class Listener(Protocol):
+    """What the app tells of its engine."""
+
+    def handle(self, event: AnyEvent) -> None:
+        """Take up what concerns it of an event."""
+
+    def lost(self, message: str) -> None:
+        """The engine is gone; `message` says why and what to do."""
+
+
 OpenEngine = Callable[[], Engine]

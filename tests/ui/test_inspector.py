@@ -36,7 +36,8 @@ from tui.widgets.overlay_plot import OverlayPlot
 from tui.widgets.parameters import Parameters
 from tui.widgets.picture_grid import Panel, PictureGrid, arrange
 from tui.widgets.scrubber import Scrubber
-from tui.widgets.status import FooterLine, HeadLine, MessageLine
+from tui.widgets.head import HeadLine
+from tui.widgets.status import FooterLine, MessageLine
 from tui.widgets.token_list import TokenList
 from tui.widgets.token_table import TokenTable
 

@@ -7,7 +7,8 @@ from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
-from tui.widgets.status import HeadLine, MessageLine
+from tui.widgets.head import HeadLine
+from tui.widgets.status import MessageLine
 
 GIB = 1 << 30
 

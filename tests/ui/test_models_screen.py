@@ -20,7 +20,8 @@ from tui.screens.chooser import ChoiceList
 from tui.screens.models import Models
 from tui.widgets.folder_line import FolderLine
 from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
-from tui.widgets.status import HeadLine, MessageLine
+from tui.widgets.head import HeadLine
+from tui.widgets.status import MessageLine
 
 SIZE = (120, 40)
 GPU = 24 * 10**9

@@ -22,7 +22,8 @@ from tui.drafts import Draft
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine
 from tui.widgets.sigma_table import SigmaTable
-from tui.widgets.status import FooterLine, HeadLine, MessageLine
+from tui.widgets.head import HeadLine
+from tui.widgets.status import FooterLine, MessageLine
 
 SIZE = (120, 40)
 
@@ -216,8 +217,8 @@ async def test_a_typed_seed_is_locked(make_app: MakeApp, engine: FakeEngine) -> 
 
 
 async def test_history_is_walked_and_kept(make_app: MakeApp, engine: FakeEngine) -> None:
-    PromptHistory().add("the oldest")
-    PromptHistory().add("the newest")
+    PromptHistory().add(Recipe(prompt="the oldest"))
+    PromptHistory().add(Recipe(prompt="the newest"))
     app = make_app(draft=Draft(prompt="being written"))
     async with app.run_test(size=SIZE) as pilot:
         await app.studio.ready.wait()
@@ -247,7 +248,7 @@ async def test_history_is_walked_and_kept(make_app: MakeApp, engine: FakeEngine)
 
 
 async def test_up_inside_a_long_prompt_moves_the_cursor(make_app: MakeApp) -> None:
-    PromptHistory().add("another")
+    PromptHistory().add(Recipe(prompt="another"))
     app = make_app(draft=Draft(prompt="word " * 30))
     async with app.run_test(size=SIZE) as pilot:
         await app.studio.ready.wait()

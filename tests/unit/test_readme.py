@@ -13,23 +13,25 @@ from tui.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-EVERYWHERE = ("app", "studio", "prompt", "parameters", "recent", "mask", "inspector", "compare")
+USUAL = ("editor", "list", "folder", "help", "steps", "fork")
+"""Where keys do what they do everywhere: lists, lines of text, texts that scroll."""
 
 
 def key_table() -> str:
-    """The rows that belong under "## Keys": the keys of the studio; those of lists and of text editing are usual."""
-    shown = [action for action in ACTIONS if action.scope in EVERYWHERE]
-    where = {
-        "app": "",
-        "studio": "",
-        "prompt": " (prompt)",
-        "parameters": " (parameters)",
-        "recent": " (recent)",
-        "mask": " (mask)",
-        "inspector": " (inspector)",
-        "compare": " (compare)",
-    }
-    return "\n".join(f"| {action.key}{where[action.scope]} | {action.title} |" for action in shown)
+    """The rows that belong under "## Keys": all keys but those of lists and of text editing, which are usual."""
+    shown = [action for action in ACTIONS if action.scope not in USUAL]
+    where = {"app": "", "studio": ""}
+    return "\n".join(
+        f"| {action.key}{where.get(action.scope, f' ({action.scope})')} | {action.title} |"
+        for action in shown
+    )
+
+
+def with_keys(readme: str) -> str:
+    """The README with the rows of today's registry in its key table."""
+    return re.sub(
+        r"(?<=\|---\|---\|\n)(?:\| .* \|\n)+(?=\n<!-- the keys end -->)", lambda _: f"{key_table()}\n", readme
+    )
 
 
 def test_the_key_table_is_the_registry() -> None:
@@ -68,3 +70,7 @@ def test_the_notes_run(
     assert made["tokens"].ids.shape == (1, 77)
     assert made["blue"][12].latents.equal(made["trace"][12].latents)
     assert not made["blue"][13].noise_pred.equal(made["trace"][13].noise_pred)
+
+
+if __name__ == "__main__":
+    (ROOT / "README.md").write_text(with_keys(README))

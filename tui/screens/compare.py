@@ -19,9 +19,10 @@ from tui.widgets.bar_plot import BarPlot
 from tui.widgets.canvas import Canvas
 from tui.widgets.caption import Caption
 from tui.widgets.differences import Differences
+from tui.widgets.head import HeadLine
 from tui.widgets.notes import Notes
 from tui.widgets.panes import Column, Row
-from tui.widgets.status import FooterLine, HeadLine, MessageLine, Tone
+from tui.widgets.status import FooterLine, MessageLine, Tone
 
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
@@ -68,7 +69,7 @@ class Compare(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Pictures above, what differs below."""
-        yield HeadLine(id="head")
+        yield HeadLine("compare", id="head")
         with Row(id="pair"):
             with Column():
                 yield Caption(id="older-caption")

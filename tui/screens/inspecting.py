@@ -86,6 +86,9 @@ class Inspecting:
         if inspector is not None:
             inspector.dismiss(None)
 
+    def _left(self, _result: None) -> None:
+        self._inspector = None
+
     def lost(self, message: str) -> None:
         """The engine is gone: what was asked is not answered any more."""
         self.views.forget_questions()
@@ -111,7 +114,7 @@ class Inspecting:
         studio = self._app.studio
         studio.view.say("")
         self._inspector = Inspector(self, info)
-        await self._app.push_screen(self._inspector)
+        await self._app.push_screen(self._inspector, self._left)
 
     def _failed(self, event: m.TraceFailed) -> None:
         if event.request in (self._opening, self._saving):

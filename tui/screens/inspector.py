@@ -16,7 +16,7 @@ from sdcore.library.lineage import family, tree_line
 from sdcore.library.metadata import MetadataError
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import TraceInfo
-from tui.actions import bindings, footer
+from tui.actions import Group, Scope, bindings, footer
 from tui.screens.chooser import Choice, Chooser
 from tui.screens.inspector_attention import AttentionTab
 from tui.screens.inspector_fork import ForkForm
@@ -29,10 +29,11 @@ from tui.screens.inspector_text import TextTab
 from tui.screens.run_view import path_wordings
 from tui.screens.studio import Studio
 from tui.traces import Place, ViewKey
+from tui.widgets.head import HeadLine
 from tui.widgets.panes import Column
 from tui.widgets.picture_grid import PictureGrid
 from tui.widgets.scrubber import Scrubber
-from tui.widgets.status import FooterLine, HeadLine, MessageLine, Tone
+from tui.widgets.status import FooterLine, MessageLine, Tone
 from tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Inspector(Screen[None], inherit_bindings=False):
     """One recorded run, at one of its steps."""
 
     BINDINGS = bindings("inspector")
+    SCOPE: Scope = "inspector"
+    GROUP: Group = "Inspector"
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = Studio.HORIZONTAL_BREAKPOINTS
     VERTICAL_BREAKPOINTS = Studio.VERTICAL_BREAKPOINTS
@@ -68,7 +71,7 @@ class Inspector(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Head, tabs, the present tab, the step line, and what is said."""
-        yield HeadLine(id="head")
+        yield HeadLine("inspect", id="head")
         yield TabLine(tuple(tab.NAME for tab in _TABS), id="tabs")
         with Column(id="tab"):
             yield TextTab(id="tab-text")

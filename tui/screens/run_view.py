@@ -10,10 +10,11 @@ from sdcore.engine import messages as m
 from sdcore.spec.choices import is_flow_family
 from tui.jobs import Job, JobBook
 from tui.parameter_row import model_name
+from tui.widgets.head import HeadLine
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine, clock, rate
 from tui.widgets.sigma_table import SigmaTable
-from tui.widgets.status import HeadLine, MessageLine, Tone, memory_needs
+from tui.widgets.status import MessageLine, Tone, memory_needs
 
 if TYPE_CHECKING:
     from tui.screens.studio import Studio

@@ -27,13 +27,14 @@ from tui.screens.remembering import Remembering
 from tui.screens.run_view import RunView
 from tui.screens.starting import FILES, Starting
 from tui.widgets.caption import Caption
+from tui.widgets.head import HeadLine
 from tui.widgets.panes import Column, Row
 from tui.widgets.parameters import Parameters
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine
 from tui.widgets.prompt import PromptEditor
 from tui.widgets.sigma_table import SigmaTable
-from tui.widgets.status import FooterLine, HeadLine, MessageLine
+from tui.widgets.status import FooterLine, MessageLine
 
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
@@ -79,7 +80,7 @@ class Studio(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """The regions; what needs Pillow comes after the first paint."""
-        yield HeadLine(id="head")
+        yield HeadLine("studio", id="head")
         with Row(id="main"):
             with Column(id="left"):
                 yield PromptEditor("prompt", _PROMPT_HELP, walk=self.remembering.walk, id="prompt")

@@ -1,4 +1,4 @@
-"""The quiet lines at the edges of the screen: the head, the message line and the footer."""
+"""The quiet lines at the foot of the screen: the message line and the footer."""
 
 from __future__ import annotations
 
@@ -21,48 +21,6 @@ _MOST_LINES = 3
 _GB = 1 << 30
 _LITTLE = 20
 """A need below this part of the memory is not worth a word."""
-
-
-class HeadLine(Widget):
-    """The program's name on the left; model, device and queue on the right."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._facts: tuple[str, ...] = ()
-        self._urgent = ""
-        self._alarm = ""
-
-    @property
-    def text(self) -> str:
-        """What stands on the right."""
-        return " · ".join(part for part in (*self._facts, self._alarm, self._urgent) if part)
-
-    def show(self, facts: tuple[str, ...], urgent: str = "", alarm: str = "") -> None:
-        """Show the facts, after them in the warning colour what will not do, and at the end, in the accent colour, what
-        is going on."""
-        facts = tuple(sanitise(fact, newlines=False) for fact in facts if fact)
-        if (facts, urgent, alarm) != (self._facts, self._urgent, self._alarm):
-            self._facts, self._urgent, self._alarm = facts, urgent, alarm
-            self.refresh()
-
-    def render(self) -> Content:
-        """Facts that do not fit are left out whole, the first of them first."""
-        width = self.size.width
-        name = " sdtui"
-        facts = list(self._facts)
-        loud = [part for part in (self._alarm, self._urgent) if part]
-        while facts and len(" · ".join([*facts, *loud])) > width - len(name) - 3:
-            facts.pop(0)
-        quiet = " · ".join(facts) + (" · " if facts and loud else "")
-        between = " · " if len(loud) > 1 else ""
-        gap = " " * max(1, width - len(name) - len(quiet + self._alarm + between + self._urgent) - 1)
-        return (
-            Content.styled(name + gap, "bold $accent")
-            .append(Content.styled(quiet, "$dim"))
-            .append(Content.styled(self._alarm, "$alert"))
-            .append(Content.styled(between, "$dim"))
-            .append(Content.styled(self._urgent, "$accent"))
-        )
 
 
 class MessageLine(Widget):
