@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 import struct
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,15 +12,16 @@ import msgspec
 from PIL import Image, UnidentifiedImageError
 
 from sdcore.library import record
-from sdcore.spec import infotext
+from sdcore.library.headers import Header, NotAnImageError, read_header
+from sdcore.spec import foreign
 from sdcore.spec.facts import ImageFacts
 from sdcore.spec.recipe import Recipe, at_rest
 from sdcore.spec.sanitise import sanitise
 
-__all__ = ["ImageFacts", "MetadataError", "open_image", "read_image", "read_pixels"]
+__all__ = ["ImageFacts", "MetadataError", "facts_of", "open_image", "read_image", "read_pixels", "read_texts"]
 
-MAX_CHUNK: Final = 1024 * 1024
-"""Characters of a text chunk above which it is not looked at."""
+_MOST_PIXELS: Final = 178_956_970
+"""The pixels above which Pillow, too, refuses an image."""
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 BROKEN: Final = (UnidentifiedImageError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
@@ -37,14 +37,29 @@ def read_image(path: Path | str) -> ImageFacts:
 
     Reads the header alone, so a file whose pixels are cut off still answers. Raises `MetadataError`.
     """
-    with open_image(path) as image:
-        said = image.info.items()
-    # str(): Pillow has kinds of text of its own, which other libraries refuse
-    texts = {key: str(text) for key, text in said if isinstance(text, str) and len(text) <= MAX_CHUNK}
-    for chunk, reader in _READERS:
-        if chunk in texts and (facts := reader(texts[chunk])) is not None:
-            return facts
-    return ImageFacts()
+    return facts_of(read_texts(path).texts)
+
+
+def read_texts(path: Path | str) -> Header:
+    """The format, the size and the texts of the image at `path`, from its header alone; raises `MetadataError`."""
+    name = sanitise(str(path), newlines=False)
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise MetadataError(f"{name} is not an image file; name a PNG, JPEG or WebP file.")
+        header = read_header(path)
+    except NotAnImageError as fault:
+        raise MetadataError(_damaged(name)) from fault
+    except (OSError, ValueError) as fault:
+        raise _unreadable(name, fault) from fault
+    if header.width * header.height > _MOST_PIXELS:
+        raise MetadataError(_monstrous(name))
+    return header
+
+
+def facts_of(texts: foreign.Texts) -> ImageFacts:
+    """What the texts of an image say, our own record first; never raises."""
+    own = _from_record(texts[record.CHUNK]) if record.CHUNK in texts else None
+    return own or foreign.read(texts) or ImageFacts()
 
 
 def open_image(path: Path | str) -> Image.Image:
@@ -57,15 +72,28 @@ def open_image(path: Path | str) -> Image.Image:
             warnings.simplefilter("ignore")  # Pillow warns of large images; only the header is read here
             return Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as fault:
-        raise MetadataError(f"{name} claims to be a monstrous image; it was not opened.") from fault
-    except FileNotFoundError as fault:
-        raise MetadataError(f"There is no file {name}; check the path.") from fault
-    except PermissionError as fault:
-        raise MetadataError(f"{name} may not be read; change its permissions.") from fault
-    except BROKEN as fault:
-        raise MetadataError(f"{name} is damaged or is no PNG, JPEG or WebP image.") from fault
-    except OSError as fault:
-        raise MetadataError(f"{name} could not be read: {sanitise(fault.strerror or str(fault))}.") from fault
+        raise MetadataError(_monstrous(name)) from fault
+    except (OSError, *BROKEN) as fault:
+        raise _unreadable(name, fault) from fault
+
+
+def _unreadable(name: str, fault: Exception) -> MetadataError:
+    if isinstance(fault, BROKEN):
+        return MetadataError(_damaged(name))
+    if isinstance(fault, FileNotFoundError):
+        return MetadataError(f"There is no file {name}; check the path.")
+    if isinstance(fault, PermissionError):
+        return MetadataError(f"{name} may not be read; change its permissions.")
+    reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
+    return MetadataError(f"{name} could not be read: {sanitise(reason)}.")
+
+
+def _damaged(name: str) -> str:
+    return f"{name} is damaged or is no PNG, JPEG or WebP image."
+
+
+def _monstrous(name: str) -> str:
+    return f"{name} claims to be a monstrous image; it was not opened."
 
 
 def read_pixels(path: Path | str) -> Image.Image:
@@ -89,10 +117,3 @@ def _from_record(text: str) -> ImageFacts | None:
     unsaid = at_rest(made.recipe)
     fields = {name: getattr(made.recipe, name) for name in Recipe.__struct_fields__ if name not in unsaid}
     return ImageFacts(**fields, model_hash=made.model_hash or None, writer="sdtui", extra=extra, exact=True)
-
-
-_READERS: Final[tuple[tuple[str, Callable[[str], ImageFacts | None]], ...]] = (
-    (record.CHUNK, _from_record),
-    ("parameters", infotext.read),
-)
-"""Which text chunk is understood by whom, the most telling first."""

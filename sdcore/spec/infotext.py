@@ -13,14 +13,14 @@ which wins when an image is read.
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-from sdcore.spec import choices
+from sdcore.spec import choices, values
 from sdcore.spec.facts import ImageFacts
+from sdcore.spec.foreign.names import named
 from sdcore.spec.recipe import Recipe
 
 MAX_TEXT: Final = 64 * 1024
@@ -29,11 +29,9 @@ MAX_TEXT: Final = 64 * 1024
 LEAST_PAIRS: Final = 3
 """A last line with fewer `Key: value` pairs belongs to the prompt."""
 
-_Understand = Callable[[str], dict[str, Any] | None]
-"""From a value's text to the fields that it tells, or None when it is not what those fields take."""
-
 _NEGATIVE: Final = "Negative prompt:"
 _CUSTOM_SIGMAS: Final = "Sigmas"
+_EARLIER_TURNS: Final = "Earlier variations"
 
 # The web UI's spelling of our schedules where it differs by more than case.
 _SCHEDULES_THERE: Final = {
@@ -89,6 +87,9 @@ def _started(recipe: Recipe) -> dict[str, str]:
         pairs = {
             "Variation seed": str(recipe.variation_seed),
             "Variation seed strength": _number(recipe.variation_strength),
+            _EARLIER_TURNS: " ".join(
+                f"{turn.seed}@{_number(turn.strength)}" for turn in recipe.earlier_variations
+            ),
         }
     if recipe.init_image:
         pairs |= {"Denoising strength": _number(recipe.strength), "Init image": recipe.init_image}
@@ -147,16 +148,20 @@ def read(text: str) -> ImageFacts | None:
         else:
             fields.update(said)
     writer = _writer(pairs)
-    return ImageFacts(**_unfold(_of_the_second_pass(fields, writer)), writer=writer, extra=extra)
+    # Older texts write sampler and schedule as one: "LMS Karras".
+    told = _of_the_second_pass(fields, writer)
+    return ImageFacts(
+        **{**told, **named(told.get("sampler"), told.get("schedule"))}, writer=writer, extra=extra
+    )
 
 
 def read_pairs(line: str) -> dict[str, str]:
     """The `Key: value` pairs of a parameters line, in order; the time is linear in its length.
 
     A quoted value is unquoted; a JSON list or object stays text, commas and all. A part between commas that
-    holds no key belongs to the value before it.
+    holds no key belongs to the value before it. What is said twice is said in one value, a comma between.
     """
-    pairs: dict[str, str] = {}
+    pairs: dict[str, list[str]] = {}
     found, failures = _next_key(line, 0), 0
     while found is not None:
         start = found.end()
@@ -166,9 +171,10 @@ def read_pairs(line: str) -> dict[str, str]:
             failures += value is None
         following = _next_key(line, end + 1)
         stop = following.start() - 1 if following else len(line)
-        pairs[found[1].strip()] = value if value is not None and stop == end else line[start:stop].strip()
+        whole = value if value is not None and stop == end else line[start:stop].strip()
+        pairs.setdefault(found[1].strip(), []).append(whole)
         found = following
-    return pairs
+    return {key: ", ".join(said) for key, said in pairs.items()}
 
 
 _KEY: Final = re.compile(r"[ \t]{0,8}(\w[\w \-/]{0,63}):[ \t]{0,8}")
@@ -213,68 +219,32 @@ def _split_prompt(text: str) -> tuple[str, str]:
     return prompt, negative.removeprefix(" ")
 
 
-def _whole(field: str) -> _Understand:
-    return lambda value: {field: int(value)} if _WHOLE.fullmatch(value) and abs(int(value)) < 2**63 else None
-
-
-def _real(field: str) -> _Understand:
-    return lambda value: {field: number} if (number := _float(value)) is not None else None
-
-
-def _float(value: str) -> float | None:
-    number = float(value) if _REAL.fullmatch(value) else math.inf
-    return number if math.isfinite(number) else None
-
-
-_WHOLE: Final = re.compile("-?[0-9]{1,19}")
-_REAL: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{0,24})?([eE][-+]?[0-9]{1,3})?")
-
-
-def _word(field: str) -> _Understand:
-    return lambda value: {field: value} if value else None
-
-
-def _size(value: str) -> dict[str, Any] | None:
-    found = re.fullmatch("([0-9]{1,6})x([0-9]{1,6})", value)
-    return {"width": int(found[1]), "height": int(found[2])} if found else None
-
-
-def _sigmas(value: str) -> dict[str, Any] | None:
-    numbers = [_float(number) for number in value.split(", ")]
-    return None if None in numbers else {"sigmas": tuple(numbers)}
-
-
-def _choice(field: str, known: tuple[choices.NamedChoice, ...], there: dict[str, str]) -> _Understand:
-    ours = {choice.name.casefold(): choice.name for choice in known}
-    ours |= {name.casefold(): our for our, name in there.items()}
-    return lambda value: {field: ours[value.casefold()]} if value.casefold() in ours else None
-
-
-_FIELDS: Final[dict[str, _Understand]] = {
-    "Steps": _whole("steps"),
-    "Sampler": _word("sampler"),
-    "Schedule type": _word("schedule"),
-    "CFG scale": _real("guidance_scale"),
-    "Seed": _whole("seed"),
-    "Size": _size,
-    "Model hash": _word("model_hash"),
-    "Model": _word("model"),
-    "VAE": _word("vae"),
-    "Variation seed": _whole("variation_seed"),
-    "Variation seed strength": _real("variation_strength"),
-    "Denoising strength": _real("strength"),
-    "Init image": _word("init_image"),
-    "Mask image": _word("mask_image"),
-    "Mask blur": _whole("mask_blur"),
-    "Clip skip": _whole("clip_skip"),
-    "RNG": _choice("rng", choices.RNGS, _RNGS_THERE),
-    "Hires upscale": _real("hires_scale"),
-    "Hires steps": _whole("hires_steps"),
-    "Hires strength": _real("hires_strength"),
-    "Hires upscaler": _choice("hires_upscaler", choices.UPSCALERS, _UPSCALERS_THERE),
-    "Emphasis": _choice("emphasis", choices.EMPHASES, _EMPHASES_THERE),
-    "CFG Rescale": _real("guidance_rescale"),
-    _CUSTOM_SIGMAS: _sigmas,
+_FIELDS: Final[dict[str, values.Understand]] = {
+    "Steps": values.whole("steps"),
+    "Sampler": values.word("sampler"),
+    "Schedule type": values.word("schedule"),
+    "CFG scale": values.real("guidance_scale"),
+    "Seed": values.whole("seed"),
+    "Size": values.size,
+    "Model hash": values.word("model_hash"),
+    "Model": values.word("model"),
+    "VAE": values.word("vae"),
+    "Variation seed": values.whole("variation_seed"),
+    "Variation seed strength": values.real("variation_strength"),
+    "Denoising strength": values.real("strength"),
+    "Init image": values.word("init_image"),
+    "Mask image": values.word("mask_image"),
+    "Mask blur": values.whole("mask_blur"),
+    "Clip skip": values.whole("clip_skip"),
+    "RNG": values.choice("rng", choices.RNGS, _RNGS_THERE),
+    "Hires upscale": values.real("hires_scale"),
+    "Hires steps": values.whole("hires_steps"),
+    "Hires strength": values.real("hires_strength"),
+    "Hires upscaler": values.choice("hires_upscaler", choices.UPSCALERS, _UPSCALERS_THERE),
+    "Emphasis": values.choice("emphasis", choices.EMPHASES, _EMPHASES_THERE),
+    "CFG Rescale": values.real("guidance_rescale"),
+    _CUSTOM_SIGMAS: values.sigmas,
+    _EARLIER_TURNS: values.turns,
 }
 
 
@@ -288,26 +258,19 @@ def _of_the_second_pass(fields: dict[str, Any], writer: str) -> dict[str, Any]:
     return told
 
 
-def _unfold(fields: dict[str, Any]) -> dict[str, Any]:
-    """`fields` with our names for sampler and schedule, which older texts write as one: "LMS Karras"."""
-    sampler, schedule = fields.get("sampler"), fields.get("schedule")
-    if sampler and not schedule:
-        for folded in (choices.KARRAS, choices.EXPONENTIAL):
-            if sampler.casefold().endswith(f" {folded.casefold()}"):
-                sampler, schedule = sampler[: -len(folded) - 1], folded
-    known_sampler = choices.find_sampler(sampler) if sampler else None
-    known_schedule = choices.find_schedule(schedule) if schedule else None
-    ours = {
-        "sampler": known_sampler.name if known_sampler else sampler,
-        "schedule": known_schedule.name if known_schedule else schedule,
-    }
-    return {**fields, **ours}
-
-
 def _writer(pairs: dict[str, str]) -> str:
-    return _WRITERS.get(pairs.get("Version", "").split(" ")[0], "A1111")
+    version = pairs.get("Version", "")
+    if pairs.get("App") == "SD.Next":
+        return "SD.Next"
+    return next((writer for start, writer in _WRITERS if version.startswith(start)), "A1111")
 
 
 _OURS: Final = "sdtui"
-_WRITERS: Final = {_OURS: _OURS}
-"""The writer by the first word of its `Version`; whoever else writes this format writes as A1111 does."""
+_WRITERS: Final = (
+    (f"{_OURS} ", _OURS),
+    ("ComfyUI", "ComfyUI"),
+    ("f1", "Forge"),
+    ("f2", "Forge"),
+    ("neo", "Forge"),
+)
+"""The writer by how its `Version` begins; whoever else writes this format writes as A1111 does."""

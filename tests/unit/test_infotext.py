@@ -200,6 +200,7 @@ def test_values_that_a_field_cannot_take_are_kept() -> None:
         ("ab: x, y, cd: 1", {"ab": "x, y", "cd": "1"}),
         ("junk, ab: 2020-01-01T10:20:30Z, cd: ", {"ab": "2020-01-01T10:20:30Z", "cd": ""}),
         ('ab: "x" y, cd: 1', {"ab": '"x" y', "cd": "1"}),
+        ("ab: 1, cd: 2, ab: 3", {"ab": "1, 3", "cd": "2"}),
     ],
 )
 def test_pairs(line: str, pairs: dict[str, str]) -> None:
