@@ -8,30 +8,31 @@ from argparse import Namespace
 from pathlib import Path
 
 import msgspec
-from PIL import Image, ImageChops
 
 from sdcore.engine.messages import ForkPoint, JobFinished, SavedImage
 from sdcore.library import checkpoints
 from sdcore.library.config import load
 from sdcore.library.lineage import read_lineage
-from sdcore.library.metadata import ImageFacts, MetadataError, read_image, read_pixels
+from sdcore.library.metadata import ImageFacts, MetadataError, facts_of, read_image, read_pixels, read_texts
 from sdcore.library.outputs import OutputError, save_image
 from sdcore.library.record import AddonUse, BatchPlace
 from sdcore.spec.lineage import Segment
 from sdcore.spec.recipe import Recipe, RecipeError, check
-from tui.commands.console import FAILED, CommandError, complain, say
+from tui.commands.console import CommandError, complain, say
 from tui.commands.fetching import described
 from tui.commands.making import Maker
 from tui.commands.show import print_image
+from tui.commands.verdict import verdict
 
 
 def run(options: Namespace) -> int:
     """Make the image again: it is saved as a new one, or with --verify compared with the old."""
     try:
-        facts = read_image(options.image)
+        header = read_texts(options.image)
         before = read_pixels(options.image)
     except MetadataError as fault:
         raise CommandError(str(fault)) from fault
+    facts = facts_of(header.texts)
     recipe = _recipe(facts, options)
     place = (
         msgspec.convert(facts.extra["batch"], BatchPlace) if facts.exact and "batch" in facts.extra else None
@@ -50,7 +51,7 @@ def run(options: Namespace) -> int:
         if (there := hashes.get((one.kind, one.name), "")) != one.hash:
             complain(f"The {one.kind} {one.name} is another file now: {there or 'none'}, then {one.hash}.")
     if options.verify:
-        return _verdict(before, after)
+        return verdict(before, after, facts, now, header)
     try:
         family = now.extra["family"]
         path = save_image(
@@ -62,6 +63,7 @@ def run(options: Namespace) -> int:
             parent=read_lineage(Path(options.image))[0],
             segments=_segments(now, now.recipe(), options),
             addons=_addons(now),
+            **{name: now.extra.get(name, "") for name in ("device", "dtype", "torch")},
         )
     except OutputError as fault:
         raise CommandError(str(fault)) from fault
@@ -117,19 +119,3 @@ def _made_again(maker: Maker, segments: tuple[Segment, ...], place: BatchPlace |
         finished = maker.make(recipe, "sampling", fork)
     assert finished is not None  # there is always a first segment
     return finished.images[place.index if place else 0]
-
-
-def _verdict(before: Image.Image, after: Image.Image) -> int:
-    if before.size != after.size:
-        say(f"differs: {before.width}x{before.height} then, {after.width}x{after.height} now")
-        return FAILED
-    difference = ImageChops.difference(before, after)
-    if difference.getbbox() is None:
-        say("identical")
-        return 0
-    red, green, blue = difference.split()
-    counts = ImageChops.lighter(ImageChops.lighter(red, green), blue).histogram()
-    same, most = counts[0], max(value for value, count in enumerate(counts) if count)
-    total = before.width * before.height
-    say(f"differs: {total - same:,} of {total:,} pixels, by at most {most} of 255")
-    return FAILED

@@ -1,0 +1,69 @@
+"""What `sdtui replay --verify` says: whether two images are the same, how far they are apart, and what could be why."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from PIL import Image, ImageChops, ImageStat
+
+from sdcore.library.headers import Header
+from sdcore.spec.facts import ImageFacts
+from tui.commands.console import FAILED, say, say_columns
+
+_MADE_WITH: Final = {
+    "software": "program",
+    "torch": "torch",
+    "device": "device",
+    "dtype": "precision",
+    "family": "family",
+}
+"""What our record says of where an image was made, and what a person calls it."""
+
+
+def verdict(
+    before: Image.Image, after: Image.Image, then: ImageFacts, now: ImageFacts, header: Header
+) -> int:
+    """Print the verdict and return the exit status: 0 where not one value of a pixel differs."""
+    if before.size == after.size and ImageChops.difference(before, after).getbbox() is None:
+        say("identical")
+        return 0
+    say(_apart(before, after))
+    rows = [*differences(then, now), *_lossy(header)]
+    if rows:
+        say_columns([("", "then", "now"), *rows])
+    return FAILED
+
+
+def _apart(before: Image.Image, after: Image.Image) -> str:
+    if before.size != after.size:
+        return f"differs: {before.width}x{before.height} then, {after.width}x{after.height} now"
+    difference = ImageChops.difference(before, after)
+    red, green, blue = difference.split()
+    counts = ImageChops.lighter(ImageChops.lighter(red, green), blue).histogram()
+    total = before.width * before.height
+    most = [high for _, high in cast(tuple[tuple[int, int], ...], difference.getextrema())]
+    mean = ImageStat.Stat(difference).mean
+    return (
+        f"differs: {total - counts[0]:,} of {total:,} pixels; of 255 at most {_channels(most)}, "
+        f"on average {_channels([float(f'{value:.3g}') for value in mean])}"
+    )
+
+
+def _channels(values: list[Any]) -> str:
+    return " ".join(f"{name} {value:g}" for name, value in zip("RGB", values, strict=True))
+
+
+def differences(then: ImageFacts, now: ImageFacts) -> list[tuple[str, str, str]]:
+    """(What, then, now) of all that was not the same when both were made; "not said" where an image does not say."""
+    made = [
+        ("model", then.model_hash, now.model_hash),
+        *((name, then.extra.get(key), now.extra.get(key)) for key, name in _MADE_WITH.items()),
+    ]
+    ours = then.exact
+    found = [(name, str(old or "not said"), str(new or "not said")) for name, old, new in made if old != new]
+    wrote = [] if ours else [("program", then.writer or "not said", now.writer or "not said")]
+    return [*wrote, *(row for row in found if ours or row[0] == "model")]
+
+
+def _lossy(header: Header) -> list[tuple[str, str, str]]:
+    return [("file", f"{header.format}, which keeps pixels nearly", "PNG")] if header.format == "JPEG" else []
