@@ -14,7 +14,7 @@ from PIL import Image
 
 from sdcore.engine.backend import Backend, Plan, Report
 from sdcore.engine.client import EngineClient
-from sdcore.engine.messages import AnyEvent, GetView
+from sdcore.engine.messages import AnyEvent, GetView, QueueState
 from sdcore.library.record import BatchPlace
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Problem, Recipe, RecipeError
@@ -269,6 +269,7 @@ class FakeCore:
         cancelled_at: int | None,
         parent: Parent | None,
         segments: tuple[Segment, ...],
+        **facts: Any,
     ) -> Path:
         self._note_thread()
         if self.save_error is not None:
@@ -326,6 +327,6 @@ async def told_until(client: EngineClient, *kinds: type[Any]) -> list[AnyEvent]:
 
 
 def names(events: list[AnyEvent]) -> list[str]:
-    """The kinds of events, in order, repetitions left out."""
-    kinds = [type(event).__name__ for event in events]
+    """The kinds of events, in order, repetitions left out, and the queue as a whole, which stands for no single one."""
+    kinds = [type(event).__name__ for event in events if not isinstance(event, QueueState)]
     return [kind for kind, before in zip(kinds, [None, *kinds], strict=False) if kind != before]

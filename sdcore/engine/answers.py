@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from sdcore.engine.backend import Backend, Model
@@ -21,12 +22,15 @@ from sdcore.engine.messages import (
     ViewReady,
 )
 from sdcore.engine.traces import NoTraceError, Traces, trace_path
+from sdcore.spec.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 
 
-def plan(backend: Backend, command: PlanSchedule) -> SchedulePlanned:
-    """Where a recipe would go."""
+def plan(
+    backend: Backend, command: PlanSchedule, expected: Callable[[Recipe], float | None]
+) -> SchedulePlanned:
+    """Where a recipe would go, and how long it is `expected` to take."""
     try:
         planned = backend.plan(command.recipe, None)
     except Exception as error:
@@ -39,6 +43,7 @@ def plan(backend: Backend, command: PlanSchedule) -> SchedulePlanned:
         evals_per_step=planned.evals_per_step,
         memory_needed=planned.memory_needed,
         memory_total=planned.memory_total,
+        seconds=expected(command.recipe),
     )
 
 

@@ -14,6 +14,7 @@ from sdcore.engine.messages import GetView
 from sdcore.library.record import BatchPlace
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe
+from sdcore.spec.sweep.typed import Template
 from sdcore.spec.views import AnyView, CompareView, TraceInfo
 
 Report = Callable[[str, float], None]
@@ -125,6 +126,12 @@ class Save(Protocol):
         cancelled_at: int | None,
         parent: Parent | None,
         segments: tuple[Segment, ...],
+        group: str,
+        label: str,
+        template: Template | None,
+        styles: tuple[str, ...],
+        varied_from: str,
+        job: str,
     ) -> Path: ...
 
 

@@ -3,7 +3,7 @@
     python -m sdcore.engine.host [--device auto] [--linger 900]
 
 It lives in a session of its own, so a lost terminal does not end it, and ends when it is asked to, or some
-time after its last client left with nothing queued.
+time after its last client left with nothing queued. What it did not get to is the next one's to do.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ import msgspec
 import sdcore
 from sdcore.engine import wire
 from sdcore.engine.local import LocalClient, LocalEngine, torch_backend
-from sdcore.engine.log import log_to, open_log
+from sdcore.engine.log import log_to, log_unforeseen, open_log
 from sdcore.engine.messages import PROTOCOL, decode_command, encode
+from sdcore.engine.recovery import queue_folder
+from sdcore.library import config
 
 LINGER: Final = 900.0
 """Seconds that an engine waits for the next client when it has none and nothing to do."""
@@ -184,7 +186,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the engine until it ends. Returns 0, also where another one serves; 1 if it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m sdcore.engine.host", description="The engine of sdtui.")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--linger", type=float, default=LINGER, help="seconds to wait for a client")
+    parser.add_argument(
+        "--linger", type=float, help="seconds to wait for a client; else the setting's minutes"
+    )
     options = parser.parse_args(arguments)
     try:
         path = wire.socket_path()
@@ -197,13 +201,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         log = open_log()
         log_to(log)
+        log_unforeseen()
         faulthandler.enable(log)
         _log.info("engine %s started, process %d", sdcore.__version__, os.getpid())
-        engine = LocalEngine(torch_backend(options.device, polite=True))
-        asyncio.run(_serve(engine, path, options.linger))
+        engine = LocalEngine(torch_backend(options.device, polite=True), queue_folder=queue_folder())
+        warm = 60.0 * config.load()[0].keep_warm_minutes
+        asyncio.run(_serve(engine, path, warm if options.linger is None else options.linger))
         _log.info("engine ended")
         log.flush()
-        if not engine.ended:
+        if engine.forced or not engine.ended:
             os._exit(1)  # a forward pass of minutes is under way, and nobody is left to wait for it
     return 0
 

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from PIL import Image
@@ -17,6 +17,9 @@ from sdcore.engine.messages import JobPreview, SetPreview
 
 LARGEST: Final = 1024
 """The largest box in pixels, whatever a client asks for: a preview is no more than an eighth of the image."""
+
+KEPT_SECONDS: Final = 1.0
+"""How often an estimate is kept for who comes late, where nobody asks for previews: it is made a picture for them."""
 
 MOST_IMAGES: Final = 4
 """How many images of a batch are previewed: more would cost the sampling itself."""
@@ -41,6 +44,8 @@ class Previews:
         self._wanted: dict[Mailbox, SetPreview] = {}
         self._due: dict[Mailbox, float] = {}
         self._begun: _Begun | None = None
+        self._newest: _Begun | None = None
+        self._keep_at = -math.inf
 
     def want(self, mailbox: Mailbox, command: SetPreview) -> None:
         """Send previews to `mailbox` from now on, as `command` says; a box of 0 ends them."""
@@ -58,7 +63,7 @@ class Previews:
             self._due.pop(mailbox, None)
 
     def show(self, job: str, index: int, latents: Any, begin: Callable[[Any], Coming]) -> None:
-        """Send the estimate after pass `index` to whom it is due; without anyone, `begin` is not called.
+        """Send the estimate after pass `index` to whom it is due; without anyone, it is kept now and then.
 
         What `begin` makes of the latents is sent at once if it is there, otherwise with a later pass: nothing waits
         for the device here.
@@ -66,25 +71,35 @@ class Previews:
         if self._begun is not None and self._begun.job != job:
             self._begun = None  # the image itself was shown meanwhile
         self._send()
-        if self._begun is None and (due := self._take_due()):
-            self._begun = _Begun(job, index, begin(latents), due)
+        if self._begun is not None:
+            return
+        due = self._take_due()
+        if due or self._clock() >= self._keep_at:
+            self._keep_at = self._clock() + KEPT_SECONDS
+            self._newest = begun = _Begun(job, index, begin(latents), due)
+            self._begun = begun if due else None
             self._send()
+
+    def ended(self, job: str) -> None:
+        """There is nothing to be kept of this job any more."""
+        newest = self._newest
+        if newest is not None and newest.job == job:
+            self._newest = None
+
+    def catch_up(self, mailbox: Mailbox) -> None:
+        """Send the newest estimate of what runs to who asked for previews just now."""
+        newest = self._newest
+        with self._lock:
+            wanted = self._wanted.get(mailbox)
+        if newest is not None and wanted is not None and newest.coming.done:
+            _deliver(replace(newest, due=[(mailbox, _box(wanted))]))
 
     def _send(self) -> None:
         begun = self._begun
         if begun is None or not begun.coming.done:
             return
         self._begun = None
-        pictures = [Image.fromarray(rgb) for rgb in begun.coming.rgb()[:MOST_IMAGES]]
-        made: dict[tuple[int, int], list[JobPreview]] = {}
-        for mailbox, box in begun.due:
-            if box not in made:
-                made[box] = [
-                    _event(begun.job, begun.index, image, fit(picture, box))
-                    for image, picture in enumerate(pictures)
-                ]
-            for event in made[box]:
-                mailbox.put(event)
+        _deliver(begun)
 
     def _take_due(self) -> list[tuple[Mailbox, tuple[int, int]]]:
         now = self._clock()
@@ -93,6 +108,19 @@ class Previews:
             for mailbox in due:
                 self._due[mailbox] = now + 1 / self._wanted[mailbox].max_fps
             return [(mailbox, _box(self._wanted[mailbox])) for mailbox in due]
+
+
+def _deliver(begun: _Begun) -> None:
+    pictures = [Image.fromarray(rgb) for rgb in begun.coming.rgb()[:MOST_IMAGES]]
+    made: dict[tuple[int, int], list[JobPreview]] = {}
+    for mailbox, box in begun.due:
+        if box not in made:
+            made[box] = [
+                _event(begun.job, begun.index, image, fit(picture, box))
+                for image, picture in enumerate(pictures)
+            ]
+        for event in made[box]:
+            mailbox.put(event)
 
 
 def fit(picture: Image.Image, box: tuple[int, int]) -> Image.Image:

@@ -79,6 +79,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
 
     thrift = TorchThrift(target)
     now: list[Addons] = []
+    where: dict[str, Any] = {}
 
     def open_model(ref: str, vae: str, progress: Report, checked: Callable[[], None]) -> Model:
         def make_room() -> None:
@@ -92,6 +93,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
 
         model = thrift.open(ref, load, cast(Any, config.load()[0].compile), progress)
         now[:] = [model.addons]
+        where.update(_where(target, model))
         return model
 
     def notices() -> list[str]:
@@ -105,7 +107,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
             with contextlib.suppress(RecipeError, AddonError):
                 named |= {file.path: file for addons in now for file in addons.files(one)}
         uses = tuple(use_of(file) for file in named.values())
-        return save_image(image, recipe, segments=segments, addons=uses, **facts)
+        return save_image(image, recipe, segments=segments, addons=uses, **where, **facts)
 
     def view(trace: Any, opened: Any, command: GetView) -> AnyView:
         asked = ViewRequest(
@@ -203,6 +205,14 @@ def _quieten(module: str) -> None:
     settings.disable_default_handler()
     settings.enable_propagation()
     settings.disable_progress_bar()
+
+
+def _where(device: torch.device, model: Model) -> dict[str, str]:
+    """What an image says of where it was made."""
+    import torch
+
+    name = "cpu" if device.type == "cpu" else _name_of(device)
+    return {"device": name, "dtype": str(model.dtype).removeprefix("torch."), "torch": str(torch.__version__)}
 
 
 def _name_of(device: torch.device) -> str:

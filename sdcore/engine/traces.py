@@ -7,12 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from sdcore.engine.backend import Trace
+from sdcore.library.trace_files import TRACE_SUFFIX, trace_path
 from sdcore.spec.sanitise import sanitise
-
-TRACE_SUFFIX: Final = ".trace.safetensors"
 
 
 class NoTraceError(LookupError):
@@ -89,11 +87,6 @@ class Traces:
                 return
             if not self._kept[name].running:
                 del self._kept[name], held[name]
-
-
-def trace_path(image: Path) -> Path:
-    """Where the trace of the run that made `image` is kept."""
-    return image.with_name(image.stem + TRACE_SUFFIX)
 
 
 def _missing(path: Path) -> str:

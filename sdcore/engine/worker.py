@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,20 +23,17 @@ from sdcore.engine.messages import (
     EngineFailed,
     EngineReady,
     EngineStarting,
-    ForkPoint,
     GetView,
     JobCancelled,
     JobFailed,
-    JobQueued,
     ModelFailed,
     ModelLoaded,
     ModelLoading,
     TraceFailed,
 )
-from sdcore.engine.previews import Previews
-from sdcore.engine.running import FullMemoryError, Job, Run
-from sdcore.engine.traces import NoTraceError, Traces
-from sdcore.spec.recipe import Recipe
+from sdcore.engine.queue import JobQueue
+from sdcore.engine.running import FullMemoryError, Job, Run, Tools
+from sdcore.engine.traces import NoTraceError
 
 _log = logging.getLogger(__name__)
 
@@ -64,30 +61,31 @@ class _Interrupted(BaseException):
 class Worker:
     """The worker thread. Its methods may be called from any thread, and return at once.
 
-    `publish` is given every event; it must not block. `describe` is the program's version and process, for
-    `EngineReady`. `on_backend` and `on_exit` are called on the thread, once.
+    Its jobs come from `queue`. `describe` is the program's version and process, for `EngineReady`. `on_backend` and
+    `on_exit` are called on the thread, once.
     """
 
     def __init__(
         self,
         load_backend: LoadBackend,
-        publish: Callable[[AnyEvent], None],
-        previews: Previews,
-        traces: Traces,
+        queue: JobQueue,
+        tools: Tools,
         *,
         describe: tuple[str, int] = ("", 0),
         on_backend: Callable[[Backend], None] = lambda backend: None,
         on_exit: Callable[[], None] = lambda: None,
     ) -> None:
         self._load_backend = load_backend
-        self._publish = publish
-        self._previews = previews
-        self._traces = traces
+        self._queue = queue
+        self._tools = tools
+        self._publish = tools.publish
         self._version, self._pid = describe
         self._on_backend = on_backend
+        self._began = False
         self._on_exit = on_exit
-        self._changed = threading.Condition()
-        self._waiting: deque[_Task] = deque()
+        self._changed = queue.changed
+        self._looks: deque[_Look] = deque()
+        self._load: _Load | None = None
         self._current: _Task | None = None
         self._stopped = False
         self._model: Model | None = None
@@ -99,55 +97,56 @@ class Worker:
         """Begin: the libraries are imported first; what is submitted meanwhile waits."""
         self._thread.start()
 
-    def submit(self, name: str, recipe: Recipe, fork: ForkPoint | None = None) -> None:
-        """Queue a job behind all others; with a `fork`, the rest of another run."""
-        with self._changed:
-            position = sum(isinstance(task, Job) for task in self._waiting)
-            if self._stopped:
-                self._publish(
-                    JobFailed(job=name, message="The engine has stopped: generate again to start a new one.")
-                )
-                return
-            self._waiting.append(Job(name, recipe, fork))
-            # Published under the lock: the worker must not start the job before it is known to be queued.
-            self._publish(JobQueued(job=name, position=position, recipe=recipe))
-            self._changed.notify()
-
     def load(self, model: str) -> None:
-        """Queue the loading of a model; it takes the place of another that has not begun."""
+        """Have a model loaded when no job waits; it takes the place of another that has not begun."""
         with self._changed:
-            self._waiting = deque(task for task in self._waiting if not isinstance(task, _Load))
-            self._waiting.append(_Load(model))
-            self._changed.notify()
+            self._load = _Load(model)
+            self._changed.notify_all()
 
     def look(self, command: GetView, answer: Callable[[AnyEvent], None]) -> None:
         """Have a view that needs the model made after the present job, before all others."""
         with self._changed:
-            self._waiting.appendleft(_Look(command, answer))
-            self._changed.notify()
+            self._looks.appendleft(_Look(command, answer))
+            self._changed.notify_all()
 
-    def cancel(self, name: str, *, keep: bool = False) -> None:
-        """Stop a job: a waiting one at once, the running one before its next forward. Others are no fault."""
+    def cancel(self, names: Iterable[str], *, keep: bool = False) -> None:
+        """Stop jobs: the running one before its next forward, all others at once. Others are no fault."""
         with self._changed:
-            current = self._current
-            if isinstance(current, Job) and current.name == name:
-                current.keep = keep
-                current.cancelled = True
-                return
-            found = next(
-                (task for task in self._waiting if isinstance(task, Job) and task.name == name), None
-            )
-            if found is not None:
-                self._waiting.remove(found)
-                self._publish(JobCancelled(job=name, index=0))
+            names = list(names)
+            current = self._running(names)
+            if current is not None:
+                current.keep, current.paused, current.cancelled = keep, False, True
+            self._queue.remove(name for name in names if current is None or name != current.name)
+
+    def hold(self, names: Iterable[str], held: bool) -> None:
+        """Hold jobs, the running one before its next forward; or release them."""
+        with self._changed:
+            names = list(names)
+            current = self._running(names)
+            if current is not None and (held or current.paused):
+                # What was told to stop stops: released meanwhile, it is the next one to be taken up.
+                current.paused = current.cancelled = True
+                current.held = held
+            self._queue.hold(names, held)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more is begun."""
+        return self._stopped
 
     def stop(self) -> None:
-        """Have the thread end before its next forward pass."""
+        """Have the thread end before its next forward pass. Where the queue is kept, so is what runs."""
         with self._changed:
             self._stopped = True
-            if self._current is not None:
-                self._current.cancelled = True
-            self._changed.notify()
+            current = self._current
+            if isinstance(current, Job) and not current.cancelled:
+                current.paused = self._queue.durable
+            if current is not None:
+                current.cancelled = True
+            self._changed.notify_all()
+
+    def _running(self, names: list[str]) -> Job | None:
+        return self._current if isinstance(self._current, Job) and self._current.name in names else None
 
     def join(self, timeout: float) -> bool:
         """Wait for the thread; whether it ended within `timeout` seconds."""
@@ -168,6 +167,7 @@ class Worker:
                 self._give_up(Fault(f"The engine could not start: {fault.message}", fatal=True))
             return
         self._on_backend(backend)
+        self._began = True
         self._publish(
             EngineReady(
                 protocol=PROTOCOL,
@@ -193,19 +193,30 @@ class Worker:
     def _next(self) -> _Task | None:
         with self._changed:
             self._current = None
-            while not self._waiting and not self._stopped:
+            while not self._stopped:
+                if (task := self._waiting()) is not None:
+                    self._current = task
+                    break
                 self._changed.wait()
-            if not self._stopped:
-                self._current = self._waiting.popleft()
             return self._current
+
+    def _waiting(self) -> _Task | None:
+        """What somebody looks at comes first; a model that is only wanted warm comes last."""
+        if self._looks:
+            return self._looks.popleft()
+        if (entry := self._queue.take()) is not None:
+            return Job.of(entry)
+        load, self._load = self._load, None
+        return load
 
     def _perform(self, backend: Backend, task: _Task) -> Fault | None:
         """Do one task to its end, whatever happens; returns its fault."""
         match task:
             case Job():
                 _, fault = self._guarded(lambda: self._generate(backend, task), backend)
-                self._traces.ended(task.name)
-                if fault is not None:
+                self._tools.traces.ended(task.name)
+                self._tools.previews.ended(task.name)
+                if fault is not None and not (fault.fatal and self._queue.durable):
                     self._publish(JobFailed(job=task.name, message=_with_saved(fault.message, task)))
             case _Load():
                 _, fault = self._guarded(lambda: self._need(backend, task.model, None, task), backend)
@@ -218,10 +229,10 @@ class Worker:
         return fault
 
     def _show(self, backend: Backend, task: _Look) -> None:
-        _, kept = self._traces.find(task.command.trace, backend.load_trace)
+        _, kept = self._tools.traces.find(task.command.trace, backend.load_trace)
         recipe = kept.trace.segments[-1].recipe
         model = self._need(backend, recipe.model, recipe.vae, task)
-        task.answer(answers.view(backend, self._traces, task.command, model))
+        task.answer(answers.view(backend, self._tools.traces, task.command, model))
 
     def _guarded(self, action: Callable[[], Any], backend: Backend | None = None) -> tuple[Any, Fault | None]:
         """(result, None), (None, why not) or, when it was interrupted, (None, None)."""
@@ -238,14 +249,11 @@ class Worker:
         return None, fault
 
     def _give_up(self, fault: Fault) -> None:
-        """Fail what waits, then the engine itself."""
+        """Fail what waits and would be lost, then the engine itself."""
         with self._changed:
             self._stopped = True
-            waiting, self._waiting = self._waiting, deque()
-        for task in waiting:
-            if isinstance(task, Job):
-                self._publish(JobFailed(job=task.name, message=fault.message))
-        self._publish(EngineFailed(message=fault.message))
+        self._queue.give_up(fault.message)
+        self._publish(EngineFailed(message=fault.message, died=self._began))
 
     def _need(self, backend: Backend, ref: str, vae: str | None, task: _Task) -> Model:
         """The model `ref` with the VAE `vae` ("" is its own, None whichever it has), loaded in place of the present one
@@ -266,7 +274,10 @@ class Worker:
 
             self._model = backend.open_model(ref, vae or "", report, drop)
             self._model_ref, self._vae = ref, vae or ""
-            self._publish(_loaded(self._model, ref, time.perf_counter() - began))
+            seconds = time.perf_counter() - began
+            self._tools.estimates.loaded(ref, seconds)
+            self._queue.loaded = ref
+            self._publish(_loaded(self._model, ref, seconds))
         elif isinstance(task, _Load):
             self._publish(_loaded(self._model, ref, 0.0))
         if vae is not None and vae != self._vae:
@@ -277,10 +288,21 @@ class Worker:
     def _generate(self, backend: Backend, job: Job) -> None:
         try:
             model = self._need(backend, job.recipe.model, job.recipe.vae, job)
+            over = Run(backend, model, job, self._tools).carry_out()
         except _Interrupted:
-            self._publish(JobCancelled(job=job.name, index=0))
+            self._leave(job)
             raise
-        Run(backend, model, job, self._publish, self._previews, self._traces).carry_out()
+        if not over:
+            self._leave(job)
+
+    def _leave(self, job: Job) -> None:
+        """End a job that stopped on its way: for good, or until it is taken up again."""
+        with self._changed:
+            if job.paused:
+                self._queue.put_back(job.name, held=job.held)
+            else:
+                self._publish(JobCancelled(job=job.name, index=len(job.seconds)))
+            self._current = None
 
 
 def _loaded(model: Model, ref: str, seconds: float) -> ModelLoaded:

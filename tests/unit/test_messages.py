@@ -9,7 +9,8 @@ import pytest
 
 from sdcore.engine import messages as m
 from sdcore.spec import views as v
-from sdcore.spec.lineage import Parent, Segment
+from sdcore.spec.found import Addon, ModelFile
+from sdcore.spec.lineage import Origin, Parent, Segment
 from sdcore.spec.recipe import Recipe
 
 RECIPE = Recipe(
@@ -23,6 +24,7 @@ INFO = v.TraceInfo(
     images=("/x.png",), timesteps=(1.0, 0.0), sigmas=(3.0, 1.0, 0.0), seconds=(0.1,), recorded=1,
     init_noise_sigma=14.6, evals_per_step=1, latent_shape=(4, 8, 8), family="SD1", model_hash="0",
 )  # fmt: skip
+MODEL = ModelFile(name="m", path="/m", family="SD1", bytes=1, bundled=False, native_size=512)
 PICTURE = v.Picture(width=2, height=1, rgb=bytes(range(6)))
 TOKENS = v.PromptView(
     tokens=(v.TokenView(position=0, id=1, text="a", kind="word", attended=True, norm=1.0, distance=0.0),),
@@ -51,10 +53,22 @@ COMMANDS: list[m.AnyCommand] = [
     m.PlanSchedule(request=3, recipe=RECIPE),
     m.SetPreview(width=80, height=80),
     m.Generate(job="b", recipe=RECIPE, fork=m.ForkPoint(source="a", step=1)),
+    m.Generate(job="c", recipe=RECIPE, origin=Origin(styles=("oil",), varied_from="1.png")),
     m.OpenTrace(request=1, source="/x.png"),
     m.GetView(request=1, trace="a", what="attention", step=2, position=4, whole_run=True),
     m.SaveTrace(request=1, trace="a"),
     m.CompareTraces(request=1, first="a", second="/x.png"),
+    m.GetFile(request=4, path="/x.png", offset=65536),
+    m.PutInput(ref="input:0123456789abcdef", offset=0, total=2, data=b"ab"),
+    m.MoveJob(job="a", to=0),
+    m.EditJob(job="a", recipe=RECIPE),
+    m.HoldJobs(jobs=("a", "b"), held=False),
+    m.RetryJobs(jobs=("a",)),
+    m.RemoveJobs(jobs=("a",)),
+    m.PauseQueue(paused=False),
+    m.RunForever(recipe=RECIPE, group="g", label="l"),
+    m.ListModels(request=5),
+    m.ListAddons(request=6),
     m.GetStatus(),
     m.Shutdown(when_idle=False),
 ]
@@ -75,13 +89,22 @@ EVENTS: list[m.AnyEvent] = [
     m.JobCancelled(job="a", index=0),
     m.JobFailed(job="a", message="no"),
     m.JobNotice(job="a", message="With less memory."),
+    m.JobStalled(job="a", seconds=61.0, message="Wait."),
+    m.JobKept(job="a", recipe=RECIPE, message="no", group="g", label="l"),
+    m.QueueState(order=("a", "b"), seconds=(1.0, None), held={"a": ""}, paused=True, forever=RECIPE, notice="n"),
     m.SchedulePlanned(request=3, problem="no", memory_needed=1, memory_total=2),
     m.TraceOpened(request=1, info=INFO),
     m.TraceFailed(request=1, message="no"),
     *(m.ViewReady(request=1, trace="a", what="step", step=0, view=view) for view in VIEWS),
     m.Compared(request=1, view=COMPARED),
     m.TraceSaved(request=1, path="/x"),
+    m.ModelsFound(request=5, models=(MODEL,), hashes={"/m": "0123456789"}, done=True),
+    m.AddonsFound(request=6, addons=(Addon(kind="LoRA", name="a", path="/a", words=("b",)),)),
     m.Status(pid=1, uptime_seconds=1.0, model=None, device="cpu", running=None, queued=0, clients=1),
+    m.FilePart(request=4, path="/x.png", offset=0, total=2, data=b"ab"),
+    m.InputTaken(ref="input:0123456789abcdef"),
+    m.LineLost(message="The line broke."),
+    m.LineBack(),
 ]  # fmt: skip
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from sdcore.engine.mailbox import Mailbox
 from sdcore.engine.messages import JobPreview, SetPreview
-from sdcore.engine.previews import LARGEST, MOST_IMAGES, Previews, fit
+from sdcore.engine.previews import KEPT_SECONDS, LARGEST, MOST_IMAGES, Previews, fit
 from tests.engine_fakes import FakeComing
 
 
@@ -73,12 +75,50 @@ def test_nothing_waits_for_a_preview_that_is_on_its_way() -> None:
     "off",
     [SetPreview(width=0, height=8), SetPreview(width=8, height=0), SetPreview(width=8, height=8, max_fps=0)],
 )
-def test_nobody_who_turned_them_off_is_worked_for(off: SetPreview) -> None:
+def test_who_turned_them_off_gets_none(off: SetPreview) -> None:
     previews, mailbox = Previews(), Mailbox()
     previews.want(mailbox, SetPreview(width=8, height=8))
     previews.want(mailbox, off)
-    previews.show("a", 0, 1, lambda latents: pytest.fail("a preview was made for nobody"))
+    previews.show("a", 0, 1, rgb)
+    previews.catch_up(mailbox)
     assert len(mailbox) == 0
+
+
+class Unlooked(FakeComing):
+    """An estimate that must not be made a picture."""
+
+    def rgb(self) -> NoReturn:
+        pytest.fail("a picture was made for nobody")
+
+
+def test_for_nobody_an_estimate_is_kept_now_and_then_and_never_drawn() -> None:
+    now, begun = [0.0], []
+    previews = Previews(clock=lambda: now[0])
+    for frame in range(100):
+        now[0] = frame * KEPT_SECONDS / 10
+        previews.show("a", frame, frame, lambda latents: begun.append(latents) or Unlooked(None))
+    assert begun == list(range(0, 100, 10))
+
+
+def test_who_comes_late_sees_the_newest_at_once() -> None:
+    now = [0.0]
+    previews, early, late = Previews(clock=lambda: now[0]), Mailbox(), Mailbox()
+    previews.want(early, SetPreview(width=8, height=8, max_fps=1e9))
+    for index in range(3):
+        now[0] += 10.0  # a slow model
+        previews.show("a", index, 2, rgb)
+    previews.want(late, SetPreview(width=16, height=80))
+    previews.catch_up(late)
+    assert [(event.index, event.image, event.width) for event in pictures(late)] == [(2, 0, 16), (2, 1, 16)]
+
+
+def test_who_comes_after_a_job_sees_nothing_of_it() -> None:
+    previews, late = Previews(), Mailbox()
+    previews.show("a", 0, 1, rgb)
+    previews.ended("a")
+    previews.want(late, SetPreview(width=8, height=8))
+    previews.catch_up(late)
+    assert len(late) == 0
 
 
 @pytest.mark.parametrize(
