@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import site
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import Final
 import msgspec
 
 import sdcore
+from sdcore import environment
 from sdcore.engine import wire
 from sdcore.engine.log import last_line, log_path, open_log
 from sdcore.engine.mailbox import Mailbox
@@ -64,6 +64,7 @@ class EngineClient:
         self._command = list(
             command or (sys.executable, "-P", "-m", "sdcore.engine.host", "--device", device)
         )
+        self._needs_libraries = command is None
         self._path = path
         self._mailbox = Mailbox()
         self._connecting = asyncio.Lock()
@@ -73,6 +74,7 @@ class EngineClient:
         self._unsent: list[AnyCommand] = []
         self._preview: SetPreview | None = None
         self._expects_end = False
+        self._peer = 0
 
     @property
     def connected(self) -> bool:
@@ -127,6 +129,12 @@ class EngineClient:
         """
         return aiter(self._mailbox)
 
+    def kill(self) -> None:
+        """End the engine at once, where it is a process of this machine: it may not even listen any more."""
+        if self._peer > 1:
+            with contextlib.suppress(OSError):
+                os.kill(self._peer, signal.SIGKILL)
+
     async def close(self) -> None:
         """Leave the engine. Its jobs go on, unless `Shutdown` was sent. The events end."""
         writer, self._writer = self._writer, None
@@ -156,11 +164,14 @@ class EngineClient:
             if status != 0:
                 raise EngineError(f"The engine could not be started ({_reason(status)}); see {log_path()}.")
         if self._process is None:
+            if self._needs_libraries and (lacking := environment.no_engine()):
+                raise EngineError(lacking)
             self._mailbox.put(EngineStarting(stage="the engine", fraction=0.0))
             self._process = _start(self._command)
 
     def _attach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        self._peer = wire.peer(writer.get_extra_info("socket")) if self._path is None else 0
         self._expects_end = False
         commands, self._unsent = self._unsent, []
         if self._preview is not None and self._preview not in commands:
@@ -183,7 +194,7 @@ class EngineClient:
         if writer is not None:
             writer.close()
         if not told and not self._expects_end:
-            mailbox.put(EngineFailed(message=await self._epitaph()))
+            mailbox.put(EngineFailed(message=await self._epitaph(), died=True))
         mailbox.close()
 
     async def _epitaph(self) -> str:
@@ -240,22 +251,12 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env=environment.for_child(),
                 cwd="/",
                 start_new_session=True,
             )
     except OSError as error:
         raise EngineError(f"The engine could not be started: {error.strerror}.") from error
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment, with which the engine finds the same `sdcore` from any folder."""
-    root = str(Path(sdcore.__file__).resolve().parent.parent)
-    home = os.environ.get("SDTUI_HOME")
-    found = dict(os.environ) | ({"SDTUI_HOME": str(Path(home).expanduser().absolute())} if home else {})
-    if root not in (*site.getsitepackages(), site.getusersitepackages()):
-        found["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    return found
 
 
 def _reason(status: int) -> str:

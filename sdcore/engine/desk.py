@@ -10,8 +10,8 @@ from sdcore.engine.backend import Backend
 from sdcore.engine.mailbox import Mailbox
 from sdcore.engine.messages import AnyEvent
 
-Answer = Callable[[Backend], AnyEvent]
-"""Makes the answer. Catches whatever may go wrong, and answers with that."""
+Answer = Callable[[Backend], AnyEvent | None]
+"""Makes the answer, where there is one. Catches whatever may go wrong, and answers with that."""
 
 
 class Desk:
@@ -71,4 +71,5 @@ class Desk:
             if backend is not prepared:
                 backend.beside()
                 prepared = backend
-            mailbox.put(answer(backend))
+            if (event := answer(backend)) is not None:
+                mailbox.put(event)

@@ -15,33 +15,53 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Final, Self
 
+import msgspec
+
 import sdcore
-from sdcore.engine import answers
+from sdcore.engine import answers, file_answers
 from sdcore.engine.backend import Backend, LoadBackend, Report
 from sdcore.engine.desk import Desk
+from sdcore.engine.heartbeat import Heartbeat
 from sdcore.engine.mailbox import LIVE_SECONDS, Mailbox
 from sdcore.engine.messages import (
     AnyCommand,
     AnyEvent,
     Cancel,
     CompareTraces,
+    EditJob,
     EngineFailed,
     Generate,
+    GetFile,
     GetStatus,
     GetView,
+    HoldJobs,
     JobFailed,
+    JobNotice,
+    JobQueued,
+    ListAddons,
+    ListModels,
     LoadModel,
+    MoveJob,
     OpenTrace,
+    PauseQueue,
     PlanSchedule,
+    PutInput,
+    QueueState,
+    RemoveJobs,
+    RetryJobs,
+    RunForever,
     SaveTrace,
     SetPreview,
     Shutdown,
-    Status,
 )
 from sdcore.engine.previews import Previews
+from sdcore.engine.recovery import open_queue
+from sdcore.engine.running import Tools
 from sdcore.engine.state import EngineState
+from sdcore.engine.stock import ModelSearch, list_addons
 from sdcore.engine.traces import Traces
 from sdcore.engine.worker import Worker
 from sdcore.library import config
@@ -49,6 +69,8 @@ from sdcore.spec.recipe import RecipeError, check
 from sdcore.spec.views import MODEL_VIEWS
 
 _STOP_SECONDS: Final = 10.0
+_FORCED: Final = "The engine was ended by force while this was being made; release it to have it tried again."
+_BY_FORCE: Final = "The engine was ended by force, and what it was making is held in the queue."
 
 # Without a log of the application's own, tracebacks would go to stderr, which is a terminal's screen.
 logging.getLogger("sdcore").addHandler(logging.NullHandler())
@@ -72,6 +94,7 @@ class LocalClient:
     def __init__(self, engine: LocalEngine) -> None:
         self.mailbox = Mailbox()
         self.leaving = False
+        self.intake = file_answers.Intake()
         self._engine = engine
 
     def send(self, command: AnyCommand) -> None:
@@ -92,30 +115,46 @@ class LocalClient:
 
 
 class LocalEngine:
-    """The worker and the desk behind typed messages. Every client sees the events of all jobs."""
+    """The worker and the desk behind typed messages. Every client sees the events of all jobs.
 
-    def __init__(self, load_backend: LoadBackend | None = None) -> None:
+    Jobs are kept in `queue_folder`, where the next engine finds what this one did not get to; without a folder, for as
+    long as the engine lives.
+    """
+
+    def __init__(self, load_backend: LoadBackend | None = None, *, queue_folder: Path | None = None) -> None:
         self.state = EngineState()
         self.on_change: Callable[[], None] = lambda: None
-        """Called, from any thread, when a job ended, a client left, or the engine ended."""
+        """Called, from any thread, when the queue changed, a job ended, a client left, or the engine ended."""
         self._lock = threading.RLock()
         self._clients: list[LocalClient] = []
         self._previews = Previews()
         self._traces = Traces(config.load()[0].trace_memory_mib << 20)
         self._desk = Desk()
+        self._queue, checkpoints, self._estimates = open_queue(self._publish, queue_folder)
+        self._heartbeat = Heartbeat(self._queue.tell)
         self._worker = Worker(
             load_backend or torch_backend(),
-            self._publish,
-            self._previews,
-            self._traces,
+            self._queue,
+            Tools(
+                publish=self._queue.tell,
+                previews=self._previews,
+                traces=self._traces,
+                checkpoints=checkpoints,
+                heartbeat=self._heartbeat,
+                estimates=self._estimates,
+                saved=self._queue.saved,
+                signed=self._queue.durable,
+            ),
             describe=(sdcore.__version__, os.getpid()),
-            on_backend=self._desk.use,
+            on_backend=self._use,
             on_exit=self._finish,
         )
         self._began = time.monotonic()
         self._end_when_idle = False
         self._ending = False
         self._ended = False
+        self.forced = False
+        """Whether the end is not to be waited for: the worker thread may hang."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -141,14 +180,15 @@ class LocalEngine:
 
     @property
     def idle(self) -> bool:
-        """Whether no job waits or runs."""
-        with self._lock:
-            return not self.state.jobs
+        """Whether no job runs, and none will before a client asks for it."""
+        return self._queue.idle
 
     def start(self) -> None:
         """Start the threads; the libraries are imported on the worker's."""
+        self._queue.open()
         self._worker.start()
         self._desk.start()
+        self._heartbeat.start()
 
     def attach(self) -> LocalClient:
         """A new client; its first events bring it up to date."""
@@ -178,16 +218,33 @@ class LocalEngine:
             case Generate():
                 self._generate(command, client)
             case Cancel():
-                self._worker.cancel(command.job, keep=command.keep)
+                self._worker.cancel((command.job,), keep=command.keep)
+            case MoveJob():
+                self._queue.move(command)
+            case EditJob():
+                self._edit(command, client)
+            case HoldJobs():
+                self._worker.hold(command.jobs, command.held)
+            case RetryJobs():
+                self._queue.retry(command.jobs)
+            case RemoveJobs():
+                self._worker.cancel(command.jobs)
+            case PauseQueue():
+                self._queue.pause(command.paused)
+            case RunForever():
+                self._run_forever(command)
             case LoadModel():
                 self._worker.load(command.model)
             case PlanSchedule():
-                self._desk.ask(
-                    client.mailbox, partial(answers.plan, command=command), instead_of=PlanSchedule
-                )
+                expected = partial(self._estimates.seconds, loaded=self._queue.loaded)
+                answer = partial(answers.plan, command=command, expected=expected)
+                self._desk.ask(client.mailbox, answer, instead_of=PlanSchedule)
             case SetPreview():
                 self._previews.want(client.mailbox, command)
                 client.mailbox.beat = 1 / command.max_fps if command.max_fps > 0 else LIVE_SECONDS
+                self._desk.ask(
+                    client.mailbox, lambda _: self._previews.catch_up(client.mailbox), instead_of=SetPreview
+                )
             case OpenTrace():
                 self._desk.ask(
                     client.mailbox, lambda backend: answers.open_trace(backend, self._traces, command)
@@ -204,27 +261,41 @@ class LocalEngine:
                 self._desk.ask(
                     client.mailbox, lambda backend: answers.save_trace(backend, self._traces, command)
                 )
+            case GetFile():
+                self._desk.ask(client.mailbox, lambda _: file_answers.part(command))
+            case PutInput():
+                self._desk.ask(client.mailbox, lambda _: client.intake.take(command))
+            case ListModels():
+                self._search(ModelSearch(command.request), client)
+            case ListAddons():
+                self._desk.ask(client.mailbox, lambda _: list_addons(command), instead_of=ListAddons)
             case GetStatus():
-                client.mailbox.put(self._status())
+                with self._lock:
+                    client.mailbox.put(self.state.status(os.getpid(), self._began, len(self._clients)))
+            case Shutdown(by_force=True):
+                self._end_by_force()
+            case Shutdown(when_idle=True):
+                client.leaving = True
+                self._end_when_idle = True
+                self._end_if_wanted()
             case Shutdown():
                 client.leaving = True
-                if command.when_idle:
-                    self._end_when_idle = True
-                    self._end_if_wanted()
-                else:
-                    self.end("The engine was stopped by request.")
+                if self._queue.durable:
+                    self._queue.stand_still()
+                self.end("The engine was stopped by request.")
 
-    def end(self, reason: str = "") -> None:
+    def end(self, reason: str = "", *, died: bool = False) -> None:
         """Have the engine end before its next forward pass. Returns at once; clients that did not ask for it
-        are told the `reason`."""
+        are told the `reason`, and whether another engine is to take its place at once (`died`)."""
         with self._lock:
             if self._ending:
                 return
             self._ending = True
             if reason:
-                self._tell_all(EngineFailed(message=reason))
+                self._tell_all(EngineFailed(message=reason, died=died))
         # Without the lock: the worker publishes, which takes it, while it holds its own.
         self._desk.stop()
+        self._heartbeat.stop()
         self._worker.stop()
         self.on_change()
 
@@ -232,6 +303,7 @@ class LocalEngine:
         """`end`, and wait for the threads; whether they ended within some seconds."""
         self.end(reason)
         self._desk.join(_STOP_SECONDS)
+        self._heartbeat.join(_STOP_SECONDS)
         return self._worker.join(_STOP_SECONDS)
 
     def _generate(self, command: Generate, client: LocalClient) -> None:
@@ -240,40 +312,72 @@ class LocalEngine:
         except RecipeError as error:
             client.mailbox.put(JobFailed(job=command.job, message=str(error)))
             return
-        with self._lock:
-            known = command.job in self.state.jobs
-        if known:
-            client.mailbox.put(JobFailed(job=command.job, message="A job of that name is already queued."))
+        if self._worker.stopped and not self._queue.durable:
+            stopped = "The engine has stopped: generate again to start a new one."
+            client.mailbox.put(JobFailed(job=command.job, message=stopped))
             return
-        self._worker.submit(command.job, recipe, command.fork)
+        known = self._queue.submit(msgspec.structs.replace(command, recipe=recipe))
+        if known is not None:
+            client.mailbox.put(known)
 
-    def _status(self) -> Status:
-        with self._lock:
-            ready, running = self.state.ready, self.state.running
-            return Status(
-                pid=os.getpid(),
-                uptime_seconds=time.monotonic() - self._began,
-                model=self.state.model,
-                device=ready.device if ready else "",
-                running=running,
-                queued=len(self.state.jobs) - (running is not None),
-                clients=len(self._clients),
-            )
+    def _edit(self, command: EditJob, client: LocalClient) -> None:
+        try:
+            recipe = check(command.recipe)
+        except RecipeError as error:
+            client.mailbox.put(JobNotice(job=command.job, message=str(error)))
+            return
+        if not self._queue.edit(msgspec.structs.replace(command, recipe=recipe)):
+            gone = "That job does not wait any more, so it was not changed."
+            client.mailbox.put(JobNotice(job=command.job, message=gone))
+
+    def _run_forever(self, command: RunForever) -> None:
+        try:
+            recipe = None if command.recipe is None else check(command.recipe)
+        except RecipeError as error:
+            self._queue.complain(str(error))
+            return
+        self._queue.run_forever(msgspec.structs.replace(command, recipe=recipe))
+
+    def _search(self, search: ModelSearch, client: LocalClient) -> None:
+        def answer(_: Backend) -> AnyEvent:
+            found = search.go_on()
+            if not search.done:
+                self._search(search, client)
+            return found
+
+        self._desk.ask(client.mailbox, answer, instead_of=ListModels)
+
+    def _end_by_force(self) -> None:
+        """End with a forward pass under way, which may never be over: the job is set aside, the rest goes on later."""
+        self._queue.set_aside(_FORCED)
+        self.forced = True
+        self.end(_BY_FORCE, died=True)
+        self._finish()
+
+    def _use(self, backend: Backend) -> None:
+        self._estimates.device = backend.device
+        self._desk.use(backend)
+        self._queue.tell_again()
 
     def _publish(self, event: AnyEvent) -> None:
         with self._lock:
             before = len(self.state.jobs)
             self.state.note(event)
-            self._tell_all(event)
-            ended = len(self.state.jobs) < before
+            if not (self._is_over() and isinstance(event, JobQueued | QueueState)):
+                self._tell_all(event)
+            ended = len(self.state.jobs) < before or isinstance(event, QueueState)
         if ended:
             self._end_if_wanted()
+
+    def _is_over(self) -> bool:
+        """Whether clients know that this engine ends: what waits is the next one's to tell."""
+        return self._ending or self.state.failed is not None
 
     def _end_if_wanted(self) -> None:
         """End if that was asked for, nothing is queued and every client that is left asked for it too."""
         with self._lock:
             leaving = all(client.leaving for client in self._clients)
-            wanted = self._end_when_idle and leaving and not self.state.jobs
+            wanted = self._end_when_idle and leaving and self._queue.idle
         if wanted:
             self.end()
         else:
@@ -281,6 +385,8 @@ class LocalEngine:
 
     def _finish(self) -> None:
         self._desk.stop()
+        self._heartbeat.stop()
+        self._queue.close()
         with self._lock:
             self._ended = True
             for client in self._clients:

@@ -51,8 +51,7 @@ def socket_path() -> Path:
     The name holds the machine's, because a home folder may be shared by several. Where the path would be
     too long for a socket, a folder below the temporary one stands in.
     """
-    machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-    name = f"engine-{machine}.sock"
+    name = f"engine-{machine()}.sock"
     folder = paths.runtime_dir()
     if _fits(folder / name):
         return _private(folder) / name
@@ -61,6 +60,11 @@ def socket_path() -> Path:
     roots = [Path(tempfile.gettempdir()), Path("/tmp")]
     folder = next((root / short for root in roots if _fits(root / short / name)), roots[-1] / short)
     return _private(folder) / name
+
+
+def machine() -> str:
+    """This machine as a part of a file name: a home folder may be shared by several."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
 def lock_path(path: Path) -> Path:
@@ -90,11 +94,21 @@ def _private(folder: Path) -> Path:
 def is_own(peer: socket.socket) -> bool:
     """Whether the process at the other end belongs to this user. True where the system cannot tell: the
     folder's permissions let nobody else in."""
+    return not hasattr(socket, "SO_PEERCRED") or _credentials(peer)[1] == os.geteuid()
+
+
+def peer(connected: socket.socket) -> int:
+    """The process at the other end, 0 where the system cannot tell."""
+    return _credentials(connected)[0]
+
+
+def _credentials(connected: socket.socket) -> tuple[int, int, int]:
+    """Process, user and group at the other end; 0, 0, 0 where the system cannot tell."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return True
-    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _pid, uid, _gid = _CREDENTIALS.unpack(raw)
-    return uid == os.geteuid()
+        return 0, 0, 0
+    raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    process, user, group = _CREDENTIALS.unpack(raw)
+    return process, user, group
 
 
 def frame(payload: bytes) -> bytes:

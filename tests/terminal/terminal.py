@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import pyte
@@ -23,7 +23,8 @@ PATIENCE = 150.0
 
 
 class Terminal:
-    """`sdtui` with `arguments` on a pseudo-terminal. `screen` is what a person sees, `output` all bytes so far."""
+    """`sdtui`, or another `command`, with `arguments` on a pseudo-terminal. `screen` is what a person sees,
+    `output` all bytes so far."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Terminal:
         rows: int = 24,
         environment: Mapping[str, str] | None = None,
         emulate: bool = True,
+        command: Sequence[str] = (sys.executable, "-m", "tui.cli"),
     ) -> None:
         self.output = bytearray()
         self.screen = pyte.Screen(columns, rows)
@@ -40,7 +42,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tui.cli", *arguments],
+            [*command, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
