@@ -29,6 +29,9 @@ class Quality:
 QUALITIES: Final = (Quality(5, 1), Quality(4, 1), Quality(4, 2), Quality(3, 2), Quality(3, 4))
 """From the best to the cheapest; each step about halves the bytes or a little less."""
 
+_SPARE_LEVEL: Final = 2
+"""The best quality that is used where bytes are dear."""
+
 
 class Pacer:
     """Decides when a frame may be drawn and how rich it is.
@@ -49,6 +52,8 @@ class Pacer:
         self.max_fps = max_fps
         self.asks = True
         """Whether a frame should be followed by a request; false once a terminal proved deaf to it."""
+        self.spare = False
+        """Whether bytes are dear even where the line would take them."""
         self._budget = budget
         self._timeout = timeout
         self._clock = clock
@@ -62,7 +67,7 @@ class Pacer:
     @property
     def quality(self) -> Quality:
         """What the next frame should look like."""
-        return QUALITIES[self._level]
+        return QUALITIES[max(self._level, _SPARE_LEVEL if self.spare else 0)]
 
     def wait(self) -> float:
         """Seconds until the next frame may be drawn; 0 if it may be drawn now."""

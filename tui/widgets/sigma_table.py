@@ -142,11 +142,11 @@ class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _follow(self, step: int) -> None:
-        """Keep the present step in sight, two rows from an edge."""
+        """Keep the present step in sight, two rows from an edge; a page at a time, since every row that moves is sent."""
         rows = self.size.height - 1
         top = self.scroll_offset.y
         if not top + 2 <= step < top + rows - 2:
-            self.scroll_to(y=max(0, step - rows // 2), animate=False)
+            self.scroll_to(y=max(0, step - 2), animate=False)
 
     def action_page_up(self) -> None:
         """A page up."""

@@ -1,0 +1,91 @@
+"""What a person far away feels, behind a line of 250 KB/s and 60 ms there and back: the real app, engine and model.
+
+`python -m tests.bench.bench_line` prints, for each kind of terminal: the time from a key to its echo while images are
+sampled with previews, the bytes a second that flow meanwhile, when nothing goes on, and for a moved cursor; and what a
+terminal that stops reading costs the sampling. Bytes are counted where they leave the program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from tests.bench.bench_terminal import QUEUED, home
+from tests.terminal.slow_line import SlowLine
+
+RATE: Final = 250_000.0
+DELAY: Final = 0.03
+KINDS: Final = {
+    "truecolor": ("--color", "truecolor"),
+    "256 colours": ("--color", "256"),
+    "16 colours": ("--color", "16"),
+}
+LOW: Final = ("--low-bandwidth",)
+LETTERS: Final = "".join(map(chr, range(0x410, 0x450)))
+"""Cyrillic, each typed once: the app writes none of them by itself, and redraws what was typed."""
+
+
+@contextmanager
+def line(*arguments: str, rate: float = RATE) -> Iterator[SlowLine]:
+    """The app behind a slow line, ready to be typed into."""
+    with home():
+        found = SlowLine(*arguments, rate=rate, delay=DELAY)
+        try:
+            found.run_until(lambda: b"japanese" in found.shown)
+            found.run(6.0)
+            seen = -1
+            while seen != len(found.shown):  # the engine is up, the pictures are there
+                seen = len(found.shown)
+                found.run(3.0)
+            yield found
+        finally:
+            found.close()
+
+
+def sampling(slow: SlowLine, presses: int) -> tuple[list[float], float]:
+    """Seconds from each key to its echo, and the bytes a second, while images are made."""
+    slow.type("\r" * QUEUED)
+    slow.run(3.0)
+    seconds = []
+    began, before = time.monotonic(), len(slow.shown)
+    for press in range(presses):
+        letter = LETTERS[press].encode()
+        seen, pressed = len(slow.shown), time.monotonic()
+        slow.type(letter.decode())
+        slow.run_until(lambda: letter in slow.shown[seen:])  # noqa: B023 - waited for here
+        seconds.append(time.monotonic() - pressed)
+        slow.run(0.08 + 0.037 * (press % 5))
+    return sorted(seconds), (len(slow.shown) - before) / (time.monotonic() - began)
+
+
+def quiet(slow: SlowLine) -> tuple[int, int]:
+    """The bytes of ten idle seconds, and of a cursor that is moved once."""
+    before = len(slow.shown)
+    slow.run(10.0)
+    idle = len(slow.shown) - before
+    before = len(slow.shown)
+    slow.type("\x1b[D")
+    slow.run(1.0)
+    return idle, len(slow.shown) - before
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--presses", type=int, default=40, choices=range(1, len(LETTERS) + 1), metavar="N")
+    options = parser.parse_args()
+    print(f"{RATE / 1000:.0f} KB/s, {2 * DELAY * 1000:.0f} ms there and back")
+    print("terminal      key to echo p50    p95    bytes/s while sampling   idle 10 s   cursor moved")
+    for name, arguments in {**KINDS, "low bandwidth": (*KINDS["truecolor"], *LOW)}.items():
+        with line(*arguments) as slow:
+            idle, moved = quiet(slow)
+            seconds, rate = sampling(slow, options.presses)
+        p50, p95 = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.95)]
+        print(f"{name:<14}{p50 * 1000:14.0f} ms{p95 * 1000:7.0f} ms{rate:18,.0f}{idle:16,}{moved:15,}")
+
+
+if __name__ == "__main__":
+    main()

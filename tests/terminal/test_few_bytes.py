@@ -1,0 +1,56 @@
+"""Only what changed goes over the line: nothing while nothing happens, little for a key, little for progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.terminal import Terminal
+
+KILOBYTE = 1024
+
+
+@pytest.fixture
+def terminal(private_home: Path) -> Iterator[Terminal]:
+    """The app without previews, its engine up, and quiet."""
+    config = private_home / "config" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text("preview_fps = 0\n")
+    with Terminal("--color", "truecolor", columns=120, rows=40) as terminal:
+        terminal.wait_for("japanese")
+        terminal.wait_until(lambda: "starting" not in terminal.text() and "loading" not in terminal.text())
+        while terminal.read(2.5):
+            pass
+        yield terminal
+
+
+def bytes_of(terminal: Terminal, keys: str) -> int:
+    before = len(terminal.output)
+    terminal.type(keys)
+    while terminal.read(0.7):
+        pass
+    return len(terminal.output) - before
+
+
+def test_nothing_flows_while_nothing_happens_and_little_for_a_key(terminal: Terminal) -> None:
+    before = len(terminal.output)
+    assert not terminal.read(4.0)
+    assert len(terminal.output) == before
+    moved = bytes_of(terminal, "\x1b[D")
+    assert 0 < moved < KILOBYTE
+    typed = bytes_of(terminal, "ж")
+    assert 0 < typed < KILOBYTE
+
+
+def test_progress_without_previews(terminal: Terminal) -> None:
+    terminal.type("\t\t\x1b[B\x1b[B400\r")
+    terminal.wait_for("/400")
+    while terminal.read(0.05) and "50/400" not in terminal.text():
+        pass
+    began, before = time.monotonic(), len(terminal.output)
+    terminal.wait_until(lambda: time.monotonic() > began + 4 or "saved" in terminal.text())
+    rate = (len(terminal.output) - before) / (time.monotonic() - began)
+    assert 0 < rate < 2 * KILOBYTE

@@ -1,0 +1,59 @@
+"""What is left out of a frame is on the screen already: the screen after many keys is the one that is drawn anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.terminal.terminal import Terminal
+
+KEYS = {
+    "typing": ("a cat", "\x1b[D\x1b[D\x1b[D", "\x7f\x7f", "\x1b[H", "日本 é", "\x1b[F", "\n", "x"),
+    "lists": (
+        "\x10",
+        "seed",
+        "\x1b[B\x1b[B",
+        "\x1b",
+        "\x12",
+        "\x1b",
+        "\x1bOP",
+        "\x1b[B\x1b[6~",
+        "\x1b",
+        "\t\t77",
+    ),
+}
+
+
+def shown(terminal: Terminal) -> list[list[tuple[object, ...]]]:
+    buffer = terminal.screen.buffer
+    return [
+        [
+            (cell.data, cell.fg, cell.bg, cell.bold)
+            for cell in (buffer[y][x] for x in range(terminal.screen.columns))
+        ]
+        for y in range(terminal.screen.lines)
+    ]
+
+
+def rest(terminal: Terminal) -> None:
+    """Read until the program has said nothing for a while."""
+    while terminal.read(0.4):
+        pass
+
+
+@pytest.mark.usefixtures("private_home")
+@pytest.mark.parametrize("way", KEYS)
+def test_the_screen_is_what_a_whole_frame_would_make_it(way: str) -> None:
+    columns, rows = 120, 40
+    with Terminal("--color", "truecolor", columns=columns, rows=rows) as terminal:
+        terminal.wait_for("japanese")
+        terminal.wait_until(lambda: "starting" not in terminal.text() and "loading" not in terminal.text())
+        for keys in KEYS[way]:
+            terminal.type(keys)
+            rest(terminal)
+        rest(terminal)
+        before = shown(terminal)
+        terminal.resize(columns + 1, rows)
+        rest(terminal)
+        terminal.screen.erase_in_display(2)
+        terminal.resize(columns, rows)
+        terminal.wait_until(lambda: shown(terminal) == before, patience=30.0)
