@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import subprocess
 import sys
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tui.term.colour import FLAGS, HINT, Decision, apply, ask_terminal, ask_tmux, decide
+from tui.term.capabilities import Capabilities
+from tui.term.colour import FLAGS, HINT, UNKNOWN, Decision, apply, ask_tmux, decide, refined
 
 
 def silent(_environ: Mapping[str, str]) -> bool | None:
@@ -62,11 +60,18 @@ def test_a_wrong_flag_says_what_it_takes() -> None:
 def test_the_terminal_is_asked_last(environ: dict[str, str]) -> None:
     assert decide("auto", environ, lambda _: True).color_system == "truecolor"
     assert decide("auto", environ, lambda _: False).color_system == "256"
-    assert decide("auto", environ, silent) == Decision("256", "no better knowledge", HINT)
+    assert decide("auto", environ, silent) == Decision("256", UNKNOWN, HINT)
 
 
 def test_a_name_that_only_begins_alike_is_not_known() -> None:
     assert decide("auto", {"TERM": "footage"}, silent).color_system == "256"
+
+
+def test_a_late_answer_betters_what_nobody_knew_and_nothing_else() -> None:
+    blind, flag = Decision("256", UNKNOWN, HINT), Decision("256", "--color")
+    assert refined(blind, Capabilities(truecolor=True)).color_system == "truecolor"
+    assert refined(blind, Capabilities(truecolor=None)) == blind
+    assert refined(flag, Capabilities(truecolor=True)) == flag
 
 
 def test_textual_is_told() -> None:
@@ -98,67 +103,6 @@ def test_tmux_is_asked(
 def test_no_tmux_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     assert ask_tmux() is None
-
-
-ASK = textwrap.dedent("""
-    import os, sys, termios
-    from tui.term.colour import ask_terminal
-    before = termios.tcgetattr(0)
-    answer = ask_terminal(0, 1, timeout=float(sys.argv[1]))
-    assert termios.tcgetattr(0) == before
-    left = bool(__import__("select").select([0], [], [], 0.05)[0])
-    print(f"<{answer} {left}>", flush=True)
-""")
-
-
-def ask_in_a_pty(reply: bytes, timeout: float = 5.0) -> str:
-    """What a child that owns a pty makes of `reply`, given in two pieces once the question is complete."""
-    pid, master = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-c", ASK, str(timeout)])
-    seen = b""
-    answered = False
-    try:
-        while b">" not in seen and select.select([master], [], [], 20)[0]:
-            try:
-                seen += os.read(master, 4096)
-            except OSError:
-                break
-            if seen.endswith(b"\x1b[c") and not answered:
-                answered = True
-                half = len(reply) // 2
-                os.write(master, reply[:half])
-                os.write(master, reply[half:])
-    finally:
-        os.waitpid(pid, 0)
-        os.close(master)
-    return seen.decode().partition("<")[2].partition(">")[0]
-
-
-@pytest.mark.parametrize(
-    ("reply", "expected"),
-    [
-        (b"\x1bP1+r524742=382F382F38\x1b\\\x1b[?62;22c", "True False"),
-        (b"\x1bP0+r524742\x1b\\\x1b[?62;22c", "False False"),
-        (b"\x1b[?1;2c", "False False"),
-    ],
-)
-def test_the_terminal_answers(reply: bytes, expected: str) -> None:
-    assert ask_in_a_pty(reply) == expected
-
-
-def test_a_silent_terminal() -> None:
-    assert ask_in_a_pty(b"", timeout=0.1) == "None False"
-
-
-def test_nothing_is_asked_without_a_terminal() -> None:
-    read, write = os.pipe()
-    try:
-        assert ask_terminal(read, write) is None
-        assert not select.select([read], [], [], 0)[0]
-    finally:
-        os.close(read)
-        os.close(write)
 
 
 def test_only_the_standard_library_is_imported() -> None:

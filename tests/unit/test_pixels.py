@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
 from rich.color import ColorType
-from rich.console import Console
 from rich.segment import Segment
 from rich_pixels import HalfcellRenderer
 
+from tui.term.mixing import linear, oklab
 from tui.term.palette import quantise, rich_colors, sgr_codes
-from tui.term.pixels import HalfCellRenderer, fit, flatten, render_image, resize, segment_lines
+from tui.term.pixels import HalfCellRenderer, fit, flatten, resize, segment_lines
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -92,14 +90,6 @@ def test_transparent_is_black() -> None:
     assert flatten(Image.new("RGBA", (1, 1), (200, 100, 50, 0))).getpixel((0, 0)) == (0, 0, 0)
 
 
-def test_render_image_keeps_to_its_box_and_colours() -> None:
-    console = Console(file=io.StringIO(), color_system="256", force_terminal=True, width=80)
-    console.print(render_image(noise(64, 64), 20, 6, console.color_system), end="")
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert len(lines) == 6
-    assert all("38;5;" in line and "38;2;" not in line for line in lines)
-
-
 @pytest.mark.parametrize("depth", ["truecolor", "256", "standard"])
 def test_lines_have_the_asked_size(depth: str) -> None:
     lines = segment_lines(noise(33, 17), 12, 5, depth)  # type: ignore[arg-type]
@@ -110,14 +100,38 @@ def test_palette_keeps_its_own_colours_and_hues() -> None:
     corners = np.array([[(0, 0, 0), (255, 0, 0), (0, 255, 0), (255, 255, 255)]], np.uint8)
     assert quantise(corners, "256").tolist() == [[16, 196, 46, 231]]
     # a dark brown that plain RGB distance would turn into a grey
-    brown = quantise(np.array([[(120, 75, 50)]], np.uint8), "256")
-    red, green, blue = rich_colors(brown[0], "256")[0].get_truecolor()
-    assert red > green >= blue
+    brown = quantise(np.full((16, 16, 3), (120, 75, 50), np.uint8), "256")
+    shown = np.array([color.get_truecolor() for color in rich_colors(brown.ravel(), "256")]).mean(0)
+    assert shown[0] > shown[1] + 20 > shown[2] + 30
 
 
-def test_sixteen_colours_dither_between_two() -> None:
+def test_few_colours_are_mixed() -> None:
     grey = np.full((8, 8, 3), 180, np.uint8)
     assert len(set(quantise(grey, "standard").ravel().tolist())) > 1
+    assert len(set(quantise(grey, "standard", 3).ravel().tolist())) == 1
+
+
+@pytest.mark.parametrize(("depth", "most"), [("256", 0.05), ("standard", 0.1)])
+def test_a_dark_picture_keeps_its_colours(depth: str, most: float) -> None:
+    night = np.full((32, 32, 3), (20, 23, 48), np.uint8)
+    codes = quantise(night, depth)  # type: ignore[arg-type]
+    shown = np.array([color.get_truecolor() for color in rich_colors(codes.ravel(), depth)])  # type: ignore[arg-type]
+    light = linear(shown).mean(0)
+    assert np.abs(oklab(light) - oklab(linear(np.array([20, 23, 48])))).max() < most
+    assert light[2] > 1.5 * light[0]
+
+
+def test_a_picture_that_stays_is_mixed_alike() -> None:
+    picture = np.asarray(noise(20, 20))
+    assert np.array_equal(quantise(picture, "256"), quantise(picture.copy(), "256"))
+    moved = picture.copy()
+    moved[:10] = 0
+    assert np.array_equal(quantise(moved, "256")[10:], quantise(picture, "256")[10:])
+
+
+def test_flat_colours_of_the_palette_are_not_mixed() -> None:
+    flat = np.full((16, 16, 3), (215, 95, 0), np.uint8)
+    assert len(np.unique(quantise(flat, "256"))) == 1
 
 
 def test_codes_are_what_terminals_read() -> None:

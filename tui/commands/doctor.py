@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 import sdcore
+from sdcore import environment
 from sdcore.engine import log, wire
 from sdcore.library import checkpoints, config, paths
 from tui.commands.console import FAILED, say, say_columns
-from tui.term import colour
+from tui.commands.doctor_terminal import terminal_lines
 
 LEAST_FREE: Final = 500_000_000
 """Bytes of free space below which the doctor worries."""
@@ -71,7 +72,8 @@ def _program() -> Iterator[Finding]:
         try:
             yield Finding("ok", name, importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
-            yield Finding("FAIL", name, "not installed", "install sdtui again: pip install . in its folder")
+            if not (name in environment.ENGINE_NEEDS and environment.no_engine()):  # then it is the engine's to say
+                yield Finding("FAIL", name, "not installed", "install sdtui again: pip install . in its folder")
 
 
 def _terminal() -> Iterator[Finding]:
@@ -85,9 +87,8 @@ def _terminal() -> Iterator[Finding]:
     advice = "make it 80x24 or larger: the studio folds below that" if small else ""
     size = f"{columns}x{rows} cells, TERM={os.environ.get('TERM', '')}"
     yield Finding("note" if small else "ok", "terminal", size, advice)
-    colours = colour.decide(config.load()[0].color)
-    detail = f"{colours.color_system}, told by {colours.source}"
-    yield Finding("note" if colours.hint else "ok", "colours", detail, colours.hint)
+    for line in terminal_lines():
+        yield Finding(*line)
     if sys.stdout.encoding.lower() != "utf-8":
         advice = "set LANG to a UTF-8 locale, such as C.UTF-8"
         yield Finding("FAIL", "text", f"encoding {sys.stdout.encoding}", advice)
@@ -128,7 +129,7 @@ def _folders() -> Iterator[Finding]:
 
 def _settings() -> Iterator[Finding]:
     for problem in config.load()[1]:
-        yield Finding("note", "settings", problem, "edit that file")
+        yield Finding("note", "settings", problem, f"edit {config.config_file()}")
 
 
 def _models() -> Iterator[Finding]:
@@ -155,6 +156,9 @@ def _engine() -> Iterator[Finding]:
 
 
 def _torch() -> Iterator[Finding]:
+    if lacking := environment.no_engine():
+        yield Finding("note", "torch", lacking)
+        return
     command = [sys.executable, "-c", _ASK_TORCH]
     try:
         answer = subprocess.run(

@@ -116,7 +116,7 @@ def frame_strips(
     from tui.term.pixels import segments_of
 
     width = len(left.text) + codes.shape[1] + len(right.text)
-    before, after = (_blank_ansi(segment, depth) for segment in (left, right))
+    before, after = (blank_ansi(segment, depth) for segment in (left, right))
 
     def segments_for(row: int) -> Callable[[], list[Segment]]:
         def make() -> list[Segment]:
@@ -140,7 +140,8 @@ def joined(strips: Sequence[Strip], console: Console) -> Strip:
     return LiveStrip(ansi, width, lambda: [segment for strip in strips for segment in strip])
 
 
-def _blank_ansi(segment: Segment, depth: Depth) -> str:
+def blank_ansi(segment: Segment, depth: Depth) -> str:
+    """Spaces with a background, as a finished string."""
     from rich.color import ColorSystem
 
     systems: dict[str, Any] = {

@@ -7,7 +7,7 @@ the first pixel is quantised, so that the app's first paint does not wait for it
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from rich.color import Color, ColorType
 from rich.color_triplet import ColorTriplet
@@ -34,22 +34,8 @@ _STANDARD: Final = (
 )  # fmt: skip
 _CUBE_LEVELS: Final = (0, 95, 135, 175, 215, 255)
 
-# How far ordered dithering moves a channel of the 16 colours, peak to peak. 256 colours look cleaner without,
-# and cost half the bytes.
-_DITHER: Final = 90.0
-_BAYER: Final = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))
-
-_CHROMA_WEIGHT: Final[dict[Depth, float]] = {"256": 2.5, "standard": 1.0}
-_RGB_TO_LMS: Final = (
-    (0.4122214708, 0.5363325363, 0.0514459929),
-    (0.2119034982, 0.6806995451, 0.1073969566),
-    (0.0883024619, 0.2817188376, 0.6299787005),
-)
-_LMS_TO_OKLAB: Final = (
-    (0.2104542553, 0.7936177850, -0.0040720468),
-    (1.9779984951, -2.4285922050, 0.4505937099),
-    (0.0259040371, 0.7827717662, -0.8086757660),
-)
+_ROUGHNESS: Final[dict[Depth, float]] = {"256": 0.1, "standard": 0.05}
+"""See `mixtures`: 16 colours are so few that what they mix to is worth more unrest."""
 
 
 def depth_of(color_system: str | None) -> Depth:
@@ -66,20 +52,18 @@ def depth_of(color_system: str | None) -> Depth:
 def quantise(pixels: Bytes, depth: Depth, bits: int = 8) -> Codes:
     """Colour codes (h, w) for `pixels` (h, w, 3) uint8.
 
-    `bits` (1..8) a channel are kept in truecolor; 16 colours are dithered with a 4x4 ordered pattern.
+    `bits` (1..8) a channel are kept in truecolor. Of 256 and 16 colours two are mixed (see `tui.term.mixing`); for a
+    low quality, of fewer than `LIVE_BITS` bits, the nearest is taken, which costs a third of the bytes.
     """
-    import numpy as np
+    from tui.term.mixing import LEVELS, bins, thresholds
 
     if depth == "truecolor":
         return _packed(_rounding(bits)[pixels])
-    if depth == "standard":
-        height, width = pixels.shape[:2]
-        pattern = (np.array(_BAYER, np.float32) - 7.5) * (_DITHER / 16)
-        tiled = np.tile(pattern, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
-        pixels = np.clip(pixels + tiled, 0, 255).astype(np.uint8)
-    cells = (pixels >> 3).astype(np.uint16)
-    codes: Codes = _nearest(depth)[(cells[..., 0] << 10) | (cells[..., 1] << 5) | cells[..., 2]]
-    return codes
+    binned = bins()[pixels]
+    place = (binned[..., 0] << 10) | (binned[..., 1] << 5) | binned[..., 2]
+    first, second, share = _mixtures(depth)
+    limits = thresholds(*pixels.shape[:2]) if bits >= LIVE_BITS else LEVELS // 2
+    return _chosen(share[place] > limits, second[place], first[place])
 
 
 def warm_up(depth: Depth) -> None:
@@ -106,45 +90,29 @@ def _rounding(bits: int) -> Bytes:
     return (kept * 255 // top).astype(np.uint8)
 
 
-def _lattice() -> npt.NDArray[np.int32]:
-    """The colours (32768, 3) with 5 bits a channel, spread so that black and white are among them."""
+def _chosen(mask: npt.NDArray[np.bool_], yes: npt.NDArray[np.uint16], no: npt.NDArray[np.uint16]) -> Codes:
     import numpy as np
 
-    axis = np.arange(32) * 255 // 31
-    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3).astype(np.int32)
+    return np.where(mask, yes, no).astype(np.uint32)
 
 
 @cache
-def _nearest(depth: Depth) -> Codes:
-    """Palette index for each lattice point: the nearest in Oklab, chroma weighted as the palette needs it.
-
-    By plain RGB distance muted browns and blues become one of the 24 greys.
-    """
+def _mixtures(depth: Depth) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
+    """For each colour of the lattice two palette indices, and how much there is of the second (see `mixtures`)."""
     import numpy as np
 
-    first, palette = (16, _colours_256()) if depth == "256" else (0, _STANDARD)
-    chroma = _CHROMA_WEIGHT[depth]
-    weights = np.array((1.0, chroma, chroma), np.float32)
-    points, colours = _oklab(_lattice()) * weights, _oklab(np.array(palette)) * weights
-    # |p - q|^2 without its |p|^2, which is the same for every q
-    distance = (colours**2).sum(-1) - 2 * points @ colours.T
-    return (first + distance.argmin(-1)).astype(np.uint32)
+    from tui.term.mixing import mixtures
+
+    offset, palette = (16, _colours_256()) if depth == "256" else (0, _STANDARD)
+    table = mixtures(np.array(palette), _ROUGHNESS[depth])
+    first, second = table[:, 0] + np.uint16(offset), table[:, 1] + np.uint16(offset)
+    return first, second, np.ascontiguousarray(table[:, 2])
 
 
 def _colours_256() -> list[tuple[int, int, int]]:
     """The colours 16..255 of the xterm palette: a 6x6x6 cube, then 24 greys."""
     cube = [(r, g, b) for r in _CUBE_LEVELS for g in _CUBE_LEVELS for b in _CUBE_LEVELS]
     return cube + [(grey, grey, grey) for grey in range(8, 248, 10)]
-
-
-def _oklab(rgb: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Oklab of sRGB values (n, 3) in 0..255; the matrices are those of bottosson.github.io/posts/oklab."""
-    import numpy as np
-
-    value = rgb / 255
-    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    lms = np.cbrt(linear @ np.array(_RGB_TO_LMS).T)
-    return (lms @ np.array(_LMS_TO_OKLAB).T).astype(np.float32)
 
 
 class SgrCodes(dict[int, str]):

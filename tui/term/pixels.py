@@ -14,7 +14,7 @@ from rich.style import Style
 from rich_pixels import Pixels
 from rich_pixels._renderer import Renderer
 
-from tui.term.palette import Depth, depth_of, quantise, rich_colors
+from tui.term.palette import Depth, quantise, rich_colors
 
 if TYPE_CHECKING:
     from tui.term.palette import Codes
@@ -121,17 +121,6 @@ def resize(image: Image.Image, columns: int, rows: int) -> Image.Image:
         size,
         Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC,
         reducing_gap=3.0 if shrinks else None,
-    )
-
-
-def render_image(image: Image.Image, width: int, height: int, color_system: str | None = None) -> Pixels:
-    """`image` fitted into a box of `width` x `height` cells, its aspect kept.
-
-    `color_system` is what rich's console says ("truecolor", "256", "standard"); None means truecolor.
-    """
-    columns, rows = fit(image.width, image.height, width, height)
-    return Pixels.from_image(
-        resize(image, columns, rows), renderer=HalfCellRenderer(depth=depth_of(color_system))
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from PIL import Image
 from rich.segment import Segment
@@ -15,22 +16,28 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.worker import get_current_worker
 
-from tui.term.frames import depth_for, frame_codes, frame_strips
-from tui.term.pacing import Quality
-from tui.term.palette import Depth, warm_up
-from tui.term.pixels import fit, segment_lines
+from tui.term.frames import depth_for
+from tui.term.graphics import overlay
+from tui.term.graphics.kitty import broken_off, deletion
+from tui.term.graphics.ways import pictures_of
+from tui.term.pacing import QUALITIES
+from tui.term.palette import warm_up
+from tui.widgets.drawing import FINE, Drawing, Means, Pane, draw
 from tui.widgets.paced import Paced
-
-if TYPE_CHECKING:
-    from tui.term.palette import Bytes
 
 UNREADABLE: Final = "This image cannot be read."
 
+_FIRST_BATCH: Final = 1 << 16
+_LARGEST_BATCH: Final = 1 << 19
+_SLOW_BATCH: Final = 1 << 14
+"""Characters of an image that are sent at once: keys wait behind them. Twice as many each time, while all is well."""
+
 
 class Canvas(Paced):
-    """Shows one picture as large as the pane allows, in half blocks, its aspect kept, centred.
+    """Shows one picture as large as the pane allows, its aspect kept, centred, in the way that the app has chosen.
 
-    A cell is one pixel wide and two high. The last picture is kept and drawn again when the pane changes.
+    Where that is half blocks, a cell is one pixel wide and two high. The last picture is kept and drawn again when the
+    pane changes.
     """
 
     ALLOW_SELECT = False
@@ -51,13 +58,13 @@ class Canvas(Paced):
             self.height = height
 
     class _Rendered(Message):
-        """A thread rendered picture number `serial` for a pane of `size`; None if it cannot be decoded."""
+        """A thread drew picture number `serial` for a pane of `size`; None if it cannot be decoded."""
 
-        def __init__(self, serial: int, size: Size, strips: list[Strip] | None) -> None:
+        def __init__(self, serial: int, size: Size, drawing: Drawing | None) -> None:
             super().__init__()
             self.serial = serial
             self.size = size
-            self.strips = strips
+            self.drawing = drawing
 
     def __init__(self, hint: str = "", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -66,6 +73,10 @@ class Canvas(Paced):
         self._frame: Image.Image | None = None
         self._undrawn = False
         self._strips: list[Strip] | None = None
+        self._drawing: Drawing | None = None
+        self._coming: Drawing | None = None
+        self._pieces: deque[str] = deque()
+        self._batch = _FIRST_BATCH
         self._serial = 0
 
     # -- what is shown ---------------------------------------------------------------------------------------
@@ -99,60 +110,60 @@ class Canvas(Paced):
         self._undrawn = False
         self._serial += 1
         self._hint = hint
+        self._stop_sending()
+        self._take_away(self._drawing)
+        self._drawing = None
         self.refresh()
 
     def preview_box(self) -> tuple[int, int]:
         """The pane's size (width, height) in pixels: what the engine should fit its previews into."""
         return self.size.width, self.size.height * 2
 
+    def draw_again(self) -> None:
+        """Draw what is shown anew: colours are others, or the way of drawing."""
+        if self._strips is not None:
+            self._undrawn = self._frame is not None
+            self.draw_when_possible()
+            self._render_image()
+
     # -- live frames -----------------------------------------------------------------------------------------
 
     @property
     def picture_waits(self) -> bool:
-        """Whether the newest live frame is not drawn yet."""
-        return self._undrawn
+        """Whether the newest live frame is not drawn yet, or an image is still to be sent."""
+        return self._undrawn or self._coming is not None
 
     def draw_picture(self) -> None:
-        """Draw the frame: all of it on the event loop, since it takes less than a hand-over to a thread."""
-        if self._frame is None or not self.size:
-            return
-        import numpy as np
-
-        self._undrawn = False
-        columns, rows = fit(*self._frame.size, *self.size)
-        pixels: Bytes = np.asarray(_resized(self._frame, columns, rows, self.pacer.quality))
-        if self.app.no_color:
-            luma = (pixels @ np.array((0.299, 0.587, 0.114), np.float32)).astype(np.uint8)
-            pixels = luma[..., None].repeat(3, -1)
-        depth = self._depth()
-        codes = frame_codes(pixels, depth, self.pacer.quality.bits)
-        left = (self.size.width - columns) // 2
-        style = self.visual_style.rich_style
-        before, after = Segment(" " * left, style), Segment(" " * (self.size.width - columns - left), style)
-        self._strips = self._padded(frame_strips(codes, depth, before, after, plain=self.PLAIN))
-        self.refresh()
+        """Draw the frame: all of it on the event loop, since it takes less than a hand-over to a thread. Or send a
+        part of an image that is larger."""
+        if not self._undrawn:
+            self._send_more()
+        elif self._frame is not None and self.size:
+            self._undrawn = False
+            self._stop_sending()
+            drawing = draw(self._frame, self._pane(), self._means(), self.pacer.quality, live=True)
+            self._write("".join(drawing.pieces))
+            self._show(drawing)
 
     # -- the finished image ----------------------------------------------------------------------------------
 
     def _render_image(self) -> None:
         self._serial += 1
+        self._stop_sending()
         if self._image is None or not self.size:
             return
         image, serial, size = self._image, self._serial, self.size
-        depth, style, console = self._depth(), self.visual_style.rich_style, self.app.console
+        # on a line that is too slow for live frames, what cannot be sent in parts is sent smaller
+        quality = self.pacer.quality if self.pacer.quality.bits < QUALITIES[0].bits else FINE
+        drawn = partial(draw, image, self._pane(), self._means(), quality)
 
         def render() -> None:
-            strips: list[Strip] | None = None
+            drawing: Drawing | None = None
             # Pillow decodes here at last, and on a damaged file raises nearly anything
             with suppress(Exception):
-                columns, rows = fit(*image.size, *size)
-                lines = segment_lines(image, columns, rows, depth)
-                strips = [_centred(line, columns, size.width, style) for line in lines]
-                for strip in strips:
-                    # fills the strip's cache here rather than on the event loop
-                    strip.render(console)
+                drawing = drawn()
             if not get_current_worker().is_cancelled:
-                self.post_message(self._Rendered(serial, size, strips))
+                self.post_message(self._Rendered(serial, size, drawing))
 
         self.run_worker(render, thread=True, exclusive=True, group="canvas", exit_on_error=False)
 
@@ -161,16 +172,93 @@ class Canvas(Paced):
         message.stop()
         if message.serial != self._serial or message.size != self.size:
             return
-        if message.strips is None:
+        if message.drawing is None:
             self.show_hint(UNREADABLE)
+        elif message.drawing.pieces:
+            self._coming = message.drawing
+            self._pieces = deque(message.drawing.pieces)
+            self._batch = _FIRST_BATCH
+            self.draw_when_possible()
         else:
-            self._strips = self._padded(message.strips)
+            self._show(message.drawing)
+
+    # -- what goes to the terminal past the cells ------------------------------------------------------------
+
+    def _send_more(self) -> None:
+        """Send as much of the coming image as the line takes at once; after the last of it, show it."""
+        if self._coming is None:
+            return
+        slow = self.pacer.quality != QUALITIES[0]
+        parts, length, most = [], 0, _SLOW_BATCH if slow else self._batch
+        while self._pieces and length < most:
+            parts.append(self._pieces.popleft())
+            length += len(parts[-1])
+        self._batch = min(2 * self._batch, _LARGEST_BATCH)
+        self._write("".join(parts))
+        if self._pieces:
+            self.call_after_refresh(self.draw_when_possible)
+        else:
+            drawing, self._coming = self._coming, None
+            self._show(drawing)
+
+    def _stop_sending(self) -> None:
+        if self._coming is not None:
+            if self._pieces and len(self._pieces) < len(self._coming.pieces):
+                self._write(broken_off(tmux=pictures_of(self.app).tmux))
+            self._take_away(self._coming)
+            self._coming = None
+            self._pieces.clear()
+
+    def _show(self, drawing: Drawing) -> None:
+        before, self._drawing = self._drawing, drawing
+        self._strips = self._padded(list(drawing.strips))
+        pictures_of(self.app).note(self, over=bool(drawing.overlay))
+        if before is not None and drawing.replaces(before):
+            self.lay_over()
+        else:
             self.refresh()
+        # only when no cell shows it any more
+        self.call_after_refresh(self._take_away, before)
+
+    def _take_away(self, drawing: Drawing | None) -> None:
+        """Have the terminal forget an image."""
+        if drawing is not None and drawing.number is not None:
+            self._write(deletion(drawing.number, tmux=pictures_of(self.app).tmux))
+
+    def lay_over(self) -> None:
+        """Write the picture that does not live in cells over the cells, unless something lies over these."""
+        if self._drawing is not None and self._drawing.overlay and overlay.is_bare(self):
+            x, y = self._drawing.offset
+            self._write(overlay.placed(self._drawing.overlay, self.region.x + x, self.region.y + y))
+            if (screen_copy := getattr(self.app, "screen_copy", None)) is not None:
+                screen_copy.forget_region(self.region)
+
+    def _write(self, text: str) -> None:
+        driver = self.app._driver
+        if text and driver is not None and not self.app.is_headless:
+            driver.write(text)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether another screen lies over this one, through which it may be seen."""
+        return self.is_attached and self.screen is not self.app.screen
+
+    def _drawn(self) -> list[Strip] | None:
+        """The lines that can be drawn now: under a dialog those that may be tinted."""
+        if self._drawing is not None and self._drawing.substitute is not None and self.is_covered:
+            strips = self._padded(self._drawing.substitute())
+            return strips if self._strips is not None and len(strips) == len(self._strips) else self._strips
+        return self._strips
 
     # -- drawing ---------------------------------------------------------------------------------------------
 
-    def _depth(self) -> Depth:
-        return depth_for(self.app)
+    def _pane(self) -> Pane:
+        style, depth = self.visual_style.rich_style, depth_for(self.app)
+        return Pane(self.size.width, self.size.height, style, depth, plain=self.PLAIN, grey=self.app.no_color)
+
+    def _means(self) -> Means:
+        pictures = pictures_of(self.app)
+        return Means(pictures.way, pictures.numbers, tmux=pictures.tmux, cell=pictures.found.cell)
 
     def _padded(self, strips: list[Strip]) -> list[Strip]:
         """`strips` with blank lines above and below, as many as the pane is high."""
@@ -194,13 +282,28 @@ class Canvas(Paced):
         self.set_timer(0.1, self._warm_up)
 
     def _warm_up(self) -> None:
-        self.run_worker(partial(warm_up, self._depth()), thread=True, group="warm-up", exit_on_error=False)
+        self.run_worker(
+            partial(warm_up, depth_for(self.app)), thread=True, group="warm-up", exit_on_error=False
+        )
+
+    def notify_style_update(self) -> None:
+        """Take up the colours of a new theme."""
+        super().notify_style_update()
+        if self.is_mounted:
+            self.draw_again()
+
+    def on_unmount(self) -> None:
+        """Leave no image behind in the terminal."""
+        super().on_unmount()
+        self._stop_sending()
+        self._take_away(self._drawing)
 
     def on_resize(self) -> None:
         """Draw what is shown for the new size, and say how large previews should be."""
         if self._strips is not None:
             self._strips = self._recentred(self._strips)
         if self._frame is not None:
+            self._undrawn = True
             self.draw_picture()
         else:
             self._render_image()
@@ -212,28 +315,18 @@ class Canvas(Paced):
 
     def render_line(self, y: int) -> Strip:
         """A line for Textual's own way of drawing, which a border or padding needs."""
-        if self._strips is not None and y < len(self._strips):
-            return self._strips[y]
-        return super().render_line(y)
+        strips = self._drawn()
+        return strips[y] if strips is not None and y < len(strips) else super().render_line(y)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines inside `crop`, past Textual's styling, which would take every finished line apart."""
-        strips = self._strips
+        strips = self._drawn()
         if not strips or self.gutter or (strips[0].cell_length, len(strips)) != self.size:
             return super().render_lines(crop)
         lines = strips[crop.y : crop.bottom]
         if crop.width < self.size.width:
             lines = [line.crop(crop.x, crop.right) for line in lines]
         return lines
-
-
-def _resized(frame: Image.Image, columns: int, rows: int, quality: Quality) -> Image.Image:
-    """`frame` as `columns` x `2 * rows` pixels; at a lower quality, neighbours in a row share a colour."""
-    full = (columns, 2 * rows)
-    coarse = (max(1, columns // quality.columns_a_pixel), 2 * rows)
-    if frame.size != coarse:
-        frame = frame.resize(coarse, Image.Resampling.BICUBIC)
-    return frame if coarse == full else frame.resize(full, Image.Resampling.NEAREST)
 
 
 def _centred(line: list[Segment], columns: int, width: int, style: Style) -> Strip:

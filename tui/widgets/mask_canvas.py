@@ -228,6 +228,13 @@ class MaskCanvas(Paced):
 
     # Drawing
 
+    def notify_style_update(self) -> None:
+        """Take up the colours of a new theme."""
+        super().notify_style_update()
+        if self.is_mounted and self._strips:
+            self._strips = []
+            self._grow_stale(0, self.grid[1])
+
     def on_resize(self) -> None:
         """Have image and mask brought to the new size, on a thread."""
         self._serial += 1

@@ -41,6 +41,7 @@ class Paced(Widget):
             return
         covered = self.screen is not self.app.screen
         self.pacer.max_fps = self.COVERED_FPS if covered else self.FPS
+        self.pacer.spare = getattr(self.app, "low_bandwidth", False)
         if (wait := self.pacer.wait()) > 0:
             self._pause = self.set_timer(wait, self._after_pause)
             return
