@@ -1,43 +1,113 @@
-"""The settings in `config.toml`: read with care, written back without touching what is not ours."""
+"""The settings in `config.toml`: one table, from which they are read, checked, written and shown."""
 
 from __future__ import annotations
 
-import json
-import re
+import contextlib
+import difflib
+import fcntl
+import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import msgspec
 
 from sdcore.atomic import write_atomically
-from sdcore.library import paths
+from sdcore.library import config_text, paths
+from sdcore.library.config_text import MISSING
+from sdcore.library.setting import Setting, choice, folder, folders, key_table, number, switch, text
 from sdcore.spec.sanitise import sanitise
 
 COLORS: Final = ("auto", "truecolor", "256", "16")
+PICTURES: Final = ("auto", "kitty", "iterm", "sixel", "quadrants", "halfblocks")
 COMPILE_MODES: Final = ("off", "graphs", "compile")
+THEMES: Final = (
+    "sdtui", "sdtui-light", "atom-one-dark", "atom-one-light", "catppuccin-frappe", "catppuccin-latte",
+    "catppuccin-macchiato", "catppuccin-mocha", "dracula", "flexoki", "gruvbox", "monokai", "nord", "rose-pine",
+    "rose-pine-dawn", "rose-pine-moon", "solarized-dark", "solarized-light", "textual-dark", "textual-light",
+    "tokyo-night",
+)  # fmt: skip
+"""Our own first, then Textual's."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person can set for good. The command line's options win over these."""
+    """What a person can set for good. The command line's options win over these.
 
-    model: str = "tiny"
-    model_folders: tuple[str, ...] = ()
-    """Where to look for models besides the usual places."""
-    offline: bool = False
-    """Whether nothing may be downloaded."""
-    outputs: str = ""
-    """The folder of the images; empty for the usual one."""
-    color: str = "auto"
-    mouse: bool = True
-    preview_fps: float = 10.0
-    keep_traces: bool = False
-    """Whether every run is written beside its image, to be inspected and forked later."""
-    compile: str = "off"
-    """How networks are made faster: "off", "graphs" (recorded, on CUDA), "compile" (compiled, then recorded)."""
-    trace_memory_mib: int = 1024
-    """How much memory the runs may take that can be inspected without that."""
+    A field is all there is to a setting: its name, its type, what is known of it, and its default.
+    """
+
+    theme: Annotated[str, choice("Theme", "Look", THEMES, "The colours around the image, dark or light.")] = (
+        "sdtui"
+    )
+    color: Annotated[str, choice(
+        "Colours of the terminal", "Look", COLORS, "How many the terminal can show; auto finds it out.",
+        effect="app",
+    )] = "auto"  # fmt: skip
+    pictures: Annotated[str, choice(
+        "Pictures", "Look", PICTURES, "How they are drawn; auto takes the best that the terminal has.",
+    )] = "auto"  # fmt: skip
+    bell_seconds: Annotated[float, number(
+        "Bell after", "Look", 0, 86400, "When the last of the work is done, took so long, and you look elsewhere, the "
+        "terminal rings and notifies you.", unit="seconds", zero="never",
+    )] = 30.0  # fmt: skip
+    mouse: Annotated[bool, switch(
+        "Mouse", "Look", "Clicks and the wheel go to sdtui; off, they select text as in any other program.",
+        effect="app",
+    )] = True  # fmt: skip
+    preview_fps: Annotated[float, number(
+        "Previews a second", "Look", 0, 30,
+        "How often the image so far is drawn, at most. Fewer are kinder to a slow line.", zero="no preview",
+    )] = 10.0  # fmt: skip
+    low_bandwidth: Annotated[bool, switch(
+        "Slow line", "Look", "Few and coarse previews, for a line where every kilobyte is felt; finished images are "
+        "drawn as ever.",
+    )] = False  # fmt: skip
+    outputs: Annotated[str, folder(
+        "Images go to", "Folders", "The folder of the images, with one in it for each day. Empty: the usual one.",
+        effect="app",
+    )] = ""  # fmt: skip
+    model_folders: Annotated[tuple[str, ...], folders(
+        "Look for models in", "Folders", "Folders of models, LoRA files and embeddings besides the usual places.",
+    )] = ()  # fmt: skip
+    library_folders: Annotated[tuple[str, ...], folders(
+        "Show images of", "Folders", "Folders of images, of any program, that the library shows besides ours. Nothing "
+        "in them is changed.",
+    )] = ()  # fmt: skip
+    offline: Annotated[bool, switch(
+        "Stay offline", "Folders", "Nothing is downloaded; models are those that are on this machine.",
+    )] = False  # fmt: skip
+    model: Annotated[str, text(
+        "Model of the commands", "Making", "What sdtui generate and its kin use when no --model is given; the "
+        "studio keeps the one that it had.", wanted="the name or folder of a model", kind="model",
+    )] = "tiny"  # fmt: skip
+    keep_traces: Annotated[bool, switch(
+        "Keep every run", "Making", "Each run is written beside its image, to be looked into and forked later. "
+        "That takes a few MB an image.",
+    )] = False  # fmt: skip
+    compile: Annotated[str, choice(
+        "Faster networks", "Engine", COMPILE_MODES, "On a GPU: graphs records the work of a step and plays it back; "
+        "compile also compiles it, which takes minutes once.", effect="model",
+    )] = "off"  # fmt: skip
+    trace_memory_mib: Annotated[int, number(
+        "Memory for runs", "Engine", 0, 1 << 20, "How much the engine keeps of runs that were not written, to be "
+        "looked into.", unit="MiB", whole=True, effect="engine",
+    )] = 1024  # fmt: skip
+    keep_warm_minutes: Annotated[int, number(
+        "Keep the model warm", "Engine", 0, 100_000, "How long an engine that lost its terminal waits for the next "
+        "one, with the model loaded, once everything is made.", unit="minutes", whole=True, effect="engine",
+    )] = 15  # fmt: skip
+    ssh: Annotated[str, text(
+        "SSH program", "Engine", "How ssh is called by sdtui --host, with options if you like; hosts and keys are "
+        "better kept in ssh's own configuration.", wanted="a command", effect="app",
+    )] = "ssh"  # fmt: skip
+    remote_command: Annotated[str, text(
+        "sdtui on the other machine", "Engine", "How sdtui is called there by sdtui --host, where it is not in the "
+        "PATH of a plain ssh command: ~/sdtui/.venv/bin/sdtui, for example.", wanted="a command", effect="app",
+    )] = "sdtui"  # fmt: skip
+    keys: Annotated[dict[str, Any], key_table(
+        "Keys", "Keys", "Another key for an action: its name, and the key or a list of keys.",
+    )] = msgspec.field(default_factory=dict)  # fmt: skip
 
     def outputs_dir(self) -> Path:
         """The folder of the images, absolute."""
@@ -48,37 +118,47 @@ class SettingsError(Exception):
     """The settings could not be written; the message is one sentence that says what to do."""
 
 
-def _is_folder(value: str) -> bool:
-    try:
-        return "\0" not in str(Path(value).expanduser())
-    except RuntimeError:  # the home of a user whom nobody knows
-        return False
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with one setting, or with the whole file where `name` is empty."""
+
+    name: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
-def _is_named_folder(value: str) -> bool:
-    return bool(value.strip()) and _is_folder(value)
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file says."""
+
+    settings: Settings
+    problems: tuple[Problem, ...] = ()
+    source: str = ""
+    """The text of the file where it is valid."""
+    file: str = ""
+
+    def problem(self, said: str, *way: str) -> Problem:
+        """A problem of the setting at `way`, with the number of its line."""
+        line = config_text.line_of(self.source, *way)
+        return Problem(name=".".join(way), sentence=f"{self.file}{f' line {line}' if line else ''}: {said}")
 
 
-def _values(settings: Settings) -> dict[str, Any]:
+def _table() -> dict[str, Setting]:
+    return {name: get_args(hint)[1] for name, hint in _HINTS.items()}
+
+
+_HINTS: Final = get_type_hints(Settings, include_extras=True)
+SETTINGS: Final[dict[str, Setting]] = _table()
+"""What is known of every setting, by its name."""
+
+
+def values_of(settings: Settings) -> dict[str, Any]:
     """The settings as TOML has them: lists are lists."""
     values = msgspec.structs.asdict(settings)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-_CHECKS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
-    "model": (lambda value: bool(value.strip()), "the name or folder of a model"),
-    "offline": (lambda value: True, "true or false"),
-    "model_folders": (lambda value: all(map(_is_named_folder, value)), "a list of folders"),
-    "outputs": (_is_folder, "a folder"),
-    "color": (lambda value: value in COLORS, f"one of {', '.join(COLORS)}"),
-    "mouse": (lambda value: True, "true or false"),
-    "preview_fps": (lambda value: 0 <= value <= 30, "a number from 0 (no preview) to 30"),
-    "compile": (lambda value: value in COMPILE_MODES, f"one of {', '.join(COMPILE_MODES)}"),
-    "keep_traces": (lambda value: True, "true or false"),
-    "trace_memory_mib": (lambda value: 0 <= value <= 1 << 20, "a whole number of MiB from 0 to 1048576"),
-}
-_DEFAULTS: Final[dict[str, Any]] = _values(Settings())
-_TYPES: Final = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+DEFAULTS: Final[dict[str, Any]] = values_of(Settings())
 
 
 def config_file() -> Path:
@@ -86,86 +166,122 @@ def config_file() -> Path:
     return paths.config_dir() / "config.toml"
 
 
+def stamp(path: Path | None = None) -> tuple[int, ...]:
+    """Another one when the file was changed; empty where there is none."""
+    with contextlib.suppress(OSError):
+        found = (path or config_file()).stat()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+    return ()
+
+
 def load(path: Path | None = None) -> tuple[Settings, list[str]]:
     """The settings, and a sentence for each thing in the file that could not be used. Never fails."""
-    path = path or config_file()
+    found = read(path)
+    return found.settings, [str(problem) for problem in found.problems]
+
+
+def read(path: Path | None = None) -> Found:
+    """The settings, and what is wrong in the file. Never fails."""
     try:
-        found = tomllib.loads(path.read_text("utf-8"))
+        path = path or config_file()
+    except OSError as fault:
+        sentence = f"There is no folder for the settings ({fault}), so the defaults are used."
+        return Found(settings=Settings(), problems=(Problem(name="", sentence=sentence),))
+    try:
+        source = path.read_bytes().decode()
+        said = tomllib.loads(source)
     except FileNotFoundError:
-        return Settings(), []
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        reason = sanitise(str(fault), newlines=False)
-        return Settings(), [f"{path} could not be read, so the defaults are used: {reason}."]
+        return Found(settings=Settings(), file=path.name)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as fault:
+        reason = sanitise(str(fault) or type(fault).__name__, newlines=False)
+        sentence = f"{path} could not be read, so the defaults are used: {reason}."
+        return Found(settings=Settings(), problems=(Problem(name="", sentence=sentence),), file=path.name)
+    bare = Found(settings=Settings(), source=source, file=path.name)
     good: dict[str, Any] = {}
-    problems: list[str] = []
-    for name, value in found.items():
-        if name not in _CHECKS:
-            problems.append(
-                f"{path} sets {sanitise(name, newlines=False)!r}, which means nothing here; it is kept."
-            )
-            continue
-        passes, wanted = _CHECKS[name]
-        try:
-            value = msgspec.convert(value, _TYPES[name])
-        except msgspec.ValidationError:
-            passes = _never
-        if passes(value):
-            good[name] = value
+    problems: list[Problem] = []
+    for name, value in said.items():
+        if name not in SETTINGS:
+            problems.append(bare.problem(_unknown(name), name))
+        elif (wrong := fault_of(name, value)) is not None:
+            problems.append(bare.problem(f"{wrong}; the default{_told(name)} is used.", name))
         else:
-            problems.append(f"{path}: {name} must be {wanted}; the default is used.")
-    return Settings(**good), problems
+            good[name] = msgspec.convert(value, _HINTS[name])
+    return msgspec.structs.replace(bare, settings=Settings(**good), problems=tuple(problems))
+
+
+def fault_of(name: str, value: object) -> str | None:
+    """Why the setting cannot have this value ("steps must be …"), None where it can."""
+    try:
+        converted = msgspec.convert(value, _HINTS[name])
+    except msgspec.ValidationError:
+        converted = MISSING
+    setting = SETTINGS[name]
+    fits = converted is not MISSING and setting.fits(converted)
+    return None if fits else f"{name} must be {setting.wanted}"
+
+
+def _told(name: str) -> str:
+    default = DEFAULTS[name]
+    if isinstance(default, bool):
+        return f", {str(default).lower()},"
+    return f", {default:g}," if isinstance(default, int | float) else f", {default}," if default else ""
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, SETTINGS, 1)
+    hint = f"; did you mean {near[0]}? It is kept." if near else "; it is kept."
+    return f"{sanitise(name, newlines=False)!r} means nothing here{hint}"
 
 
 def save(settings: Settings, path: Path | None = None) -> None:
-    """Write the settings that differ from what the file says; the rest of it stays, comments and all.
+    """Write the settings that differ from what the file says. Raises `SettingsError`."""
+    change(values_of(settings), path)
 
-    Raises `SettingsError`.
+
+def change(values: Mapping[str, Any], path: Path | None = None) -> None:
+    """Set these settings and no others; the rest of the file stays to the letter, comments and all.
+
+    What is there is read again before, held against other writers. A setting that gets its default back is taken
+    out of the file; of a table the entries that are given are set, or taken out where they are `MISSING`. Raises
+    `SettingsError`, and the file is as it was.
     """
-    path = path or config_file()
-    wanted = _values(settings)
     try:
-        text = path.read_text("utf-8") if path.exists() else ""
-        before = tomllib.loads(text)
-        changes = {
-            name: value for name, value in wanted.items() if before.get(name, _DEFAULTS[name]) != value
-        }
-        for name, value in changes.items():
-            text = _set(text, name, value)
-        if not _is_toml(text) or tomllib.loads(text) != {**before, **changes}:
-            raise SettingsError(f"{path} is written in a way that cannot be changed safely; edit it by hand.")
-        write_atomically(path, text.encode())
+        path = Path(os.path.realpath(path or config_file()))  # a link to the file stays a link
+        with _alone(path.parent):
+            source = path.read_bytes().decode() if path.exists() else ""
+            before = tomllib.loads(source)
+            written = config_text.changed(source, {
+                name: _written(name, value) for name, value in values.items()
+                if name in before or value != DEFAULTS[name]
+            })  # fmt: skip
+            if written != source:
+                write_atomically(path, written.encode())
+    except config_text.UnsafeError as fault:
+        raise SettingsError(
+            f"{path} is written in a way that cannot be changed safely; edit it by hand."
+        ) from fault
     except UnicodeEncodeError as fault:
         raise SettingsError("A name that is not UTF-8 cannot be kept in the settings; rename it.") from fault
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as fault:
         raise SettingsError(f"{path} is not valid TOML, so it was left alone; mend it by hand.") from fault
     except OSError as fault:
-        raise SettingsError(f"{path} could not be written: {fault.strerror or fault}.") from fault
+        raise SettingsError(
+            f"{path or fault.filename} could not be written: {fault.strerror or fault}."
+        ) from fault
 
 
-def _set(text: str, name: str, value: object) -> str:
-    """`text` with the top-level key `name` set to `value`, in the place of its old value or on a new first line."""
-    # JSON writes strings, lists, numbers and booleans as TOML does, but for one character.
-    line = f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
-    table = re.search(r"^[ \t]*\[", text, re.M)
-    begin = re.compile(rf"^[ \t]*{name}[ \t]*=", re.M).search(text, 0, table.start() if table else len(text))
-    if begin is None:
-        return f"{line}\n{text}"
-    return text[: begin.start()] + line + text[_value_end(text, begin.start()) :]
+def _written(name: str, value: Any) -> Any:
+    """A list stays, if only as an empty one: what is said of its entries may stand in it."""
+    return MISSING if value == DEFAULTS[name] and not isinstance(value, list | dict) else value
 
 
-def _value_end(text: str, begin: int) -> int:
-    """Where the value ends that is assigned at `begin`: a list may be many lines long."""
-    ends = (match.start() for match in re.compile(r"$", re.M).finditer(text, begin))
-    return next((end for end in ends if _is_toml(text[begin:end])), len(text))
-
-
-def _is_toml(text: str) -> bool:
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against other writers, where its file system can."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return False
-    return True
-
-
-def _never(value: object) -> bool:
-    return False
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -10,7 +10,15 @@ Scope = Literal[
     "app",
     "studio",
     "prompt",
+    "completion",
     "editor",
+    "history",
+    "named",
+    "styles",
+    "form",
+    "preset",
+    "file",
+    "variations",
     "parameters",
     "recent",
     "steps",
@@ -29,13 +37,14 @@ Scope = Literal[
     "queue",
     "sweep",
     "settings",
+    "capture",
 ]
 """Where a key works: in the whole app, on one of its screens, or with the focus in one part of the studio."""
 
 Moment = Literal[
     "idle", "running", "parameters", "file", "recent", "mask",
     "text", "schedule", "latents", "step", "guidance", "attention", "compare",
-    "library", "library_search", "library_marks", "viewer",
+    "library", "library_search", "library_marks", "viewer", "variations", "sweep", "sweep_form", "sweep_values", "settings", "queue",
 ]  # fmt: skip
 """What the person is at, in the studio, a tab of the inspector or another screen: decides what the footer names."""
 
@@ -48,6 +57,7 @@ Group = Literal[
     "Mask",
     "Inspector",
     "Compare",
+    "Variations",
     "Library",
     "Viewer",
     "Queue",
@@ -58,6 +68,10 @@ Group = Literal[
     "Lists",
 ]
 """The parts of the help, in its order."""
+
+
+KEYMAP: Final[dict[str, tuple[str, ...]]] = {}
+"""Other keys for actions than their own, by their names: what the settings say, put here by `remap`."""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +93,13 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The first key as a person reads it, for example `^J`."""
-        return key_label(self.keys[0])
+        """The first key as a person reads it, for example `^J`: the one that is set in the settings, or its own."""
+        return key_label(self.present_keys[0])
+
+    @property
+    def present_keys(self) -> tuple[str, ...]:
+        """Its keys by Textual's names: those that are set, or its own."""
+        return KEYMAP.get(self.name, self.keys)
 
 
 def action(name: str, keys: str, title: str, group: Group, scope: Scope, summary: str = "", *,
@@ -97,6 +116,12 @@ _NAMES: Final = {
     "pageup": "pgup", "pagedown": "pgdn", "tab": "⇥", "left_square_bracket": "[", "right_square_bracket": "]",
     "slash": "/", "question_mark": "?", "asterisk": "*", "full_stop": ".", "comma": ",",
 }  # fmt: skip
+
+
+def key_words(key: str) -> str:
+    """A key in words, for who does not know the signs: `ctrl+j` is `Ctrl+J`, `alt+m` is `Alt+M`, `f1` is `F1`."""
+    return "+".join(part.upper() if len(part) == 1 or part[1:].isdigit() else part.capitalize()
+                    for part in key.split("+"))  # fmt: skip
 
 
 def key_label(key: str) -> str:

@@ -15,10 +15,15 @@ from tui.actions.inspector import INSPECTOR
 from tui.actions.library import LIBRARY, LINE, VIEWER
 from tui.actions.lists import LISTS
 from tui.actions.mask import MASK
+from tui.actions.queue import QUEUE
+from tui.actions.settings import SETTINGS
 from tui.actions.studio import MAKE, PARAMETERS, RECENT, WALK, WEIGHTS
+from tui.actions.sweep import SWEEP
+from tui.actions.variations import VARIATIONS
+from tui.actions.words import COMPLETION, HISTORY, NAMED, WORDS
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    *MAKE, *PARAMETERS, *RECENT, *MASK, *INSPECTOR, *COMPARE, *LIBRARY, *VIEWER, *APP, *LISTS, *WALK, *WEIGHTS, *EDITING,
+    *MAKE, *PARAMETERS, *RECENT, *MASK, *INSPECTOR, *COMPARE, *VARIATIONS, *LIBRARY, *VIEWER, *QUEUE, *SWEEP, *SETTINGS, *APP, *LISTS, *COMPLETION, *WALK, *WEIGHTS, *WORDS, *HISTORY, *NAMED, *EDITING,
     *LINE,
 )  # fmt: skip
 """Every action, in the order in which footer, help and palette show them."""

@@ -17,6 +17,9 @@ MAKE: Final = (
             footer={"running": "stop", "recent": "back"}),
     action("interrupt", "ctrl+c", "Stop, or copy the selection", "Make", "studio",
             "Copy the selected text if there is any; otherwise the same as Escape."),
+    action("forever", "alt+e", "Without end", "Make", "studio",
+            "Make one image after another, each with a new seed, until the same key ends it. What you ask for meanwhile "
+            "comes first."),
     action("keep", "ctrl+s", "Stop and keep", "Make", "studio",
             "Stop the image being made and save it as it is now.", footer={"running": "stop and keep"}),
     action("new_seed", "ctrl+n", "New seed", "Seed", "studio",
@@ -44,7 +47,7 @@ MAKE: Final = (
     action("compare", "f5", "Compare two images", "Images", "studio",
             "Lay the image that is looked at beside the newest one; the newest beside the one before it.",
             footer={"recent": "compare"}),
-    action("models", "alt+m alt+6", "Models", "Parameters", "studio",
+    action("models", "alt+m", "Models", "Parameters", "studio",
             "Every model that is found on this machine: what it is, whether it fits into the memory; Enter loads it."),
     action("model_settings", "alt+u", "Use the model's settings", "Parameters", "studio",
             "Set the steps, guidance, sampler, schedule and size that the model wants."),
