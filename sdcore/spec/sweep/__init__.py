@@ -1,0 +1,1 @@
+"""One recipe becomes many: grids over settings, prompt matrices, and choices and wildcards in prompts. Pure."""
