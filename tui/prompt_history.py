@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sdcore.library.history import PromptHistory
+    from sdcore.library.history import Entry, PromptHistory
 
 
 class HistoryWalk:
@@ -19,12 +19,17 @@ class HistoryWalk:
         self._walk: list[str] = []
         self._place = 0
 
+    def entries(self) -> list[Entry]:
+        """Every prompt once, as it was used last, newest first."""
+        newest: dict[str, Entry] = {}
+        for entry in reversed(self.history.entries if self.history else []):
+            if entry.prompt:
+                newest.setdefault(entry.prompt, entry)
+        return list(newest.values())
+
     def prompts(self) -> list[str]:
         """Every prompt once, as it was used last, oldest first."""
-        entries = self.history.entries if self.history else []
-        return list(
-            reversed(list(dict.fromkeys(entry.prompt for entry in reversed(entries) if entry.prompt)))
-        )
+        return [entry.prompt for entry in reversed(self.entries())]
 
     def older(self, current: str) -> str | None:
         """The prompt before the one shown, None at the oldest. `current` is kept when the walk begins."""

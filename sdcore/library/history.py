@@ -7,23 +7,52 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from sdcore.atomic import write_atomically
 from sdcore.library import paths
+from sdcore.spec.recipe import Recipe
 
-MAX_ENTRIES: Final = 2000
+MAX_ENTRIES: Final = 10_000
 MAX_BYTES: Final = 8 * 1024 * 1024
 """Only the last bytes of a longer file are read; one twice as long is cut down to them."""
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A prompt and its negative prompt as they were used."""
+_PROMPTS: Final = ("prompt", "negative_prompt")
+_OF_ONE_IMAGE: Final = ("seed", "variation_seed", "variation_strength", "earlier_variations")
+"""What another image of the same prompt has another one of: not worth a line of the history each time."""
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A prompt and its negative prompt as they were used, and the fields of the recipe that were not as in `Recipe()`,
+    but for its seeds and variations; None where they are not known."""
 
     prompt: str
     negative_prompt: str = ""
+    settings: dict[str, Any] | None = None
+
+    def recipe(self) -> Recipe | None:
+        """The recipe of these prompts with the seeds of `Recipe()`; None where it is not known. Not checked."""
+        if self.settings is None:
+            return None
+        said = {**self.settings, "prompt": self.prompt, "negative_prompt": self.negative_prompt}
+        try:
+            return msgspec.convert(said, Recipe)
+        except msgspec.ValidationError:
+            return None
+
+
+def entry_of(recipe: Recipe) -> Entry:
+    """What is remembered of a recipe."""
+    said, plain = msgspec.to_builtins(recipe), msgspec.to_builtins(Recipe())
+    settings = {
+        name: _encodable(value) if isinstance(value, str) else value
+        for name, value in said.items()
+        if value != plain[name] and name not in (*_PROMPTS, *_OF_ONE_IMAGE)
+    }
+    return Entry(_encodable(recipe.prompt), _encodable(recipe.negative_prompt), settings)
 
 
 _ENTRY: Final = msgspec.json.Decoder(Entry)
@@ -40,13 +69,13 @@ class PromptHistory:
         self.path = path or paths.state_dir() / "prompts.jsonl"
         self.entries: list[Entry] = _tidy(_read(self.path))
 
-    def add(self, prompt: str, negative_prompt: str = "") -> None:
-        """Remember a prompt, unless it is empty or the newest one; raises OSError if it cannot be written.
+    def add(self, recipe: Recipe) -> None:
+        """Remember a recipe, unless it has no prompt or is the newest one; raises OSError if it cannot be written.
 
         It is in `entries` even then.
         """
-        entry = Entry(_encodable(prompt), _encodable(negative_prompt))
-        if not (prompt.strip() or negative_prompt.strip()) or self.entries[-1:] == [entry]:
+        entry = entry_of(recipe)
+        if not (recipe.prompt.strip() or recipe.negative_prompt.strip()) or self.entries[-1:] == [entry]:
             return
         self.entries = _tidy([*self.entries, entry])
         with _held(self.path) as descriptor:

@@ -34,7 +34,7 @@ class Remembering:
         history = self.walk.history
         try:
             if history is not None:
-                await asyncio.to_thread(history.add, recipe.prompt, recipe.negative_prompt)
+                await asyncio.to_thread(history.add, recipe)
         except OSError as fault:
             self._studio.view.say(
                 f"The prompt history cannot be written: {fault.strerror or fault}.", tone="alert"
@@ -45,14 +45,20 @@ class Remembering:
         self._studio.run_worker(self._choose(), group="choose", exclusive=True)
 
     async def _choose(self) -> None:
-        from tui.screens.chooser import Choice, Chooser
+        from tui.screens.prompt_search import PromptSearch
 
-        prompts = [Choice(prompt, prompt) for prompt in reversed(self.walk.prompts())]
-        empty = "No such prompt." if prompts else "No prompt was used before."
-        chosen = await self._studio.app.push_screen_wait(Chooser("prompt history", prompts, empty=empty))
-        if chosen is not None:
-            self._studio.prompt.show(chosen)
-            self._studio.prompt.focus()
+        studio = self._studio
+        taken = await studio.app.push_screen_wait(PromptSearch(await asyncio.to_thread(self.walk.entries)))
+        if taken is None:
+            return
+        studio.prompt.show(taken.entry.prompt)
+        studio.prompt.focus()
+        if taken.whole:
+            studio.negative.show(taken.entry.negative_prompt)
+            if (recipe := taken.entry.recipe()) is not None:
+                seed = studio.parameters.texts["seed"]
+                studio.parameters.set_recipe(recipe)
+                studio.parameters.set_texts({"seed": seed})
 
 
 def _open_history() -> PromptHistory:

@@ -22,7 +22,7 @@ from sdcore.spec.chunks import CHUNK
 from sdcore.spec.prompt_marks import change_weight, spans
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
-from tui.typed import is_alt
+from tui.typed import is_alt, typed
 from tui.widgets.prompt_marks import PARTS, PromptMarks
 
 READ_DELAY: Final = 0.1
@@ -41,10 +41,42 @@ class History(Protocol):
         """The prompt after the one shown, at last the text kept; None when there is no walk."""
 
 
-class PromptEditor(TextArea, inherit_bindings=False):
-    """A text to be drawn. Enter is not text here: it is left to the screen's binding."""
+class Completer(Protocol):
+    """What suggests how a word goes on, as the editor asks it."""
 
-    BINDINGS = bindings("prompt", "editor")
+    @property
+    def is_open(self) -> bool:
+        """Whether suggestions are shown."""
+
+    @property
+    def is_entered(self) -> bool:
+        """Whether ↑ and ↓ move among them."""
+
+    def typed(self, editor: PromptEditor) -> None:
+        """A letter was typed or taken back."""
+
+    def ask(self, editor: PromptEditor) -> None:
+        """The person wants suggestions, or to go into those that are there."""
+
+    def take(self) -> None:
+        """Write the marked suggestion."""
+
+    def move(self, steps: int) -> None:
+        """Mark another."""
+
+    def close(self) -> None:
+        """Show none."""
+
+
+_LEAVE_OPEN: Final = {"tab", "escape", "up", "down", "alt+c", "ctrl+@"}
+"""Keys that do not close the suggestions by themselves: some are theirs."""
+
+
+class PromptEditor(TextArea, inherit_bindings=False):
+    """A text to be drawn. Enter is not text here: it is left to the screen's binding. Where there is a `completer`, its
+    keys come first while it shows something."""
+
+    BINDINGS = bindings("completion", "prompt", "editor")
     COMPONENT_CLASSES: ClassVar[set[str]] = {*TextArea.COMPONENT_CLASSES, *PARTS}
 
     class Edited(Message):
@@ -54,9 +86,8 @@ class PromptEditor(TextArea, inherit_bindings=False):
             super().__init__()
             self.editor = editor
 
-    def __init__(
-        self, title: str, help_text: str, *, walk: History | None = None, id: str | None = None
-    ) -> None:
+    def __init__(self, title: str, help_text: str, *, walk: History | None = None,
+                 completer: Completer | None = None, id: str | None = None) -> None:  # fmt: skip
         self._counted = (0, 1)
         self._themed = False
         self._marks = PromptMarks()
@@ -69,6 +100,8 @@ class PromptEditor(TextArea, inherit_bindings=False):
         self.border_title = title
         self.about = help_text
         self.walk = walk
+        self.completer = completer
+        self._typing = False
         self.cursor_blink = False
 
     def show(self, text: str) -> None:
@@ -230,6 +263,9 @@ class PromptEditor(TextArea, inherit_bindings=False):
         """Leave Enter and what is held with Alt to the bindings; `TextArea` would make text of it."""
         if event.key == "enter" or is_alt(event):
             event.prevent_default()
+        self._typing = bool(typed(event)) or event.key == "backspace"
+        if self.completer is not None and not self._typing and event.key not in _LEAVE_OPEN:
+            self.completer.close()
 
     async def on_paste(self, event: events.Paste) -> None:
         """Paste every line; control characters become visible."""
@@ -241,7 +277,59 @@ class PromptEditor(TextArea, inherit_bindings=False):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Tell the screen in this widget's own words."""
         event.stop()
+        if self.completer is not None and self._typing:
+            self.completer.typed(self)
         self.post_message(self.Edited(self))
+
+    def on_text_area_selection_changed(self, event: TextArea.SelectionChanged) -> None:
+        """The cursor went elsewhere: what was suggested here is of no use there."""
+        event.stop()
+        if self.completer is not None and not self._typing:
+            self.completer.close()
+
+    def on_blur(self) -> None:
+        """Nothing is written here any more."""
+        if self.completer is not None:
+            self.completer.close()
+
+    # How a word goes on
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys of the suggestions are theirs only while there are some, and the arrows only inside."""
+        if not action.startswith("completion_"):
+            return super().check_action(action, parameters)
+        completer = self.completer
+        if completer is None:
+            return False
+        return completer.is_entered if action == "completion_move" else completer.is_open
+
+    def complete(self, text: str, start: Location) -> None:
+        """Write `text` in place of what stands between `start` and the cursor, as one edit that can be undone."""
+        if self.read_only:
+            return
+        self.history.checkpoint()
+        result = self.replace(text, start, self.cursor_location, maintain_selection_offset=False)
+        self.move_cursor(result.end_location)
+
+    def action_complete(self) -> None:
+        """Suggest how the word goes on."""
+        if self.completer is not None:
+            self.completer.ask(self)
+
+    def action_completion_take(self) -> None:
+        """Write the marked suggestion."""
+        if self.completer is not None:
+            self.completer.take()
+
+    def action_completion_move(self, steps: int) -> None:
+        """Mark another suggestion."""
+        if self.completer is not None:
+            self.completer.move(steps)
+
+    def action_completion_close(self) -> None:
+        """Close the suggestions."""
+        if self.completer is not None:
+            self.completer.close()
 
     def action_new_line(self) -> None:
         """Break the line at the cursor."""
