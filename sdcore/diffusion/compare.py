@@ -7,7 +7,7 @@ import msgspec
 from sdcore.diffusion.scaling import network_input
 from sdcore.diffusion.trace import Trace
 from sdcore.spec.compare import parameter_differences, word_runs
-from sdcore.spec.recipe import Recipe
+from sdcore.spec.recipe import Recipe, Turn
 from sdcore.spec.views import CompareView, ParameterDifference
 
 Images = tuple[int, int]
@@ -75,7 +75,8 @@ def _of_image(recipe: Recipe, image: int) -> Recipe:
 
 def _seeds(recipe: Recipe) -> tuple[float, ...]:
     varies = recipe.variation_strength > 0
-    return (recipe.seed, recipe.variation_seed, recipe.variation_strength) if varies else (recipe.seed,)
+    turns = [*recipe.earlier_variations, Turn(recipe.variation_seed, recipe.variation_strength)] if varies else []
+    return (recipe.seed, *(number for turn in turns for number in (turn.seed, turn.strength)))
 
 
 def _strengths(recipe: Recipe) -> tuple[float, ...]:

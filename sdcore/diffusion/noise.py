@@ -62,14 +62,21 @@ def drawing(drawn_from: Sequence[torch.Generator]) -> AbstractContextManager[obj
 
 def initial_noise(recipe: Recipe, drawn_from: Sequence[torch.Generator], shape: Shape) -> Tensor:
     """What a recipe's images begin from, drawn from its generators: unit Gaussian noise (B, C, H, W), turned towards
-    that of the variation seeds, which count up over the batch."""
+    that of the earlier variations, which all images share, and then towards that of the variation seeds, which count
+    up over the batch."""
     noise = draw(drawn_from, shape)
     if recipe.variation_strength == 0:
         return noise
-    others = [_GENERATORS[recipe.rng](recipe.variation_seed + j) for j in range(recipe.batch_size)]
-    towards = draw(others, shape)
-    pairs = zip(noise, towards, strict=True)
-    return torch.stack([slerp(one, other, recipe.variation_strength) for one, other in pairs])
+    for turn in recipe.earlier_variations:
+        noise = _turned(noise, [turn.seed] * recipe.batch_size, turn.strength, recipe.rng, shape)
+    seeds = [recipe.variation_seed + j for j in range(recipe.batch_size)]
+    return _turned(noise, seeds, recipe.variation_strength, recipe.rng, shape)
+
+
+def _turned(noise: Tensor, seeds: Sequence[int], strength: float, rng: str, shape: Shape) -> Tensor:
+    """Each noise of a batch (B, C, H, W) turned towards that of its seed."""
+    towards = draw([_GENERATORS[rng](seed) for seed in seeds], shape)
+    return torch.stack([slerp(one, other, strength) for one, other in zip(noise, towards, strict=True)])
 
 
 def slerp(one: Tensor, other: Tensor, share: float) -> Tensor:
