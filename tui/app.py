@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import signal
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from rich.console import RenderableType
+from rich.text import Text
 from textual import events
-from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.dom import DOMNode
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.worker import active_worker
 
 from sdcore.engine import messages as m
-from sdcore.engine.wire import EngineError
 from tui import drafts
 from tui.actions import BY_NAME, Group, Scope, bindings
-from tui.link import Engine, Listener, OpenEngine
+from tui.at_terminal import AtTerminal, Terminal
+from tui.crash import report
+from tui.ending import SIGNALLED, Ending
+from tui.engine_line import EngineLine
+from tui.furnishing import Furnished
+from tui.keeping import Keeping, StartKeeper, start_keeper
+from tui.link import Listener, OpenEngine
 from tui.places import Ways
-from tui.screens.comparing import Comparing
-from tui.screens.inspecting import Inspecting
+from tui.preferences import Preferences
 from tui.screens.studio import Studio
-from tui.theme import theme_for
+from tui.stock import FarStock, LocalStock, Stock
+from tui.term.border import TextBorder
+from tui.term.clipboard import copy
+from tui.term.graphics.ways import Pictures
+from tui.term.sparing import ScreenCopy
 
-_HANG_UP_SECONDS = 2.0
+_PROGRESS_FPS = 1.0
+"""Updates of the progress a second where no previews are wanted."""
+_LOW_FPS = 2.0
+"""Previews a second on a line where bytes are dear."""
 _CPU_SHARE = 0.5
 """Of the frames a second that are drawn beside a GPU, how many are drawn where the CPU samples."""
 
 
-class SdtuiApp(App[None], inherit_bindings=False):
+class SdtuiApp(Furnished, inherit_bindings=False):
     """Stable Diffusion in the terminal. `open_engine` makes a fresh line to an engine each time it is called."""
 
     CSS_PATH = "sdtui.tcss"
@@ -36,45 +53,49 @@ class SdtuiApp(App[None], inherit_bindings=False):
     BINDINGS = bindings("app")
 
     def __init__(
-        self, open_engine: OpenEngine, *, draft: drafts.Draft, outputs: Path, preview_fps: float = 10.0
+        self,
+        open_engine: OpenEngine,
+        *,
+        draft: drafts.Draft,
+        outputs: Path,
+        start_keeper: StartKeeper | None = None,
+        terminal: Terminal | None = None,
+        low_bandwidth: bool = False,
+        far: bool = False,
     ) -> None:
         super().__init__()
-        self._open_engine = open_engine
-        self._engine: Engine | None = None
+        self.stock: Stock = LocalStock()
         self._outputs = outputs
-        self._leaving = m.Shutdown(when_idle=True)
+        self._border = TextBorder()
+        self.screen_copy = ScreenCopy()
+        self._low_bandwidth = low_bandwidth
         self.draft = draft
-        self._preview_fps = preview_fps
         self.studio = Studio(draft, outputs)
-        self.inspecting = Inspecting(self)
-        self.comparing = Comparing(self)
         self.ways = Ways(self)
-        self._listeners: list[Listener] = [self.studio.view, self.inspecting, self.comparing]
-        theme = theme_for(self.console.color_system)
-        self.register_theme(theme)
-        self.theme = theme.name
+        self.line = EngineLine(self, open_engine)
+        if far:
+            self.stock = stock = FarStock(self.send)
+            self.listen(stock)
+        self.preferences = Preferences(self)
+        self.keeping = Keeping(self, start_keeper)
+        self.ending = Ending(self)
+        self.at_terminal = AtTerminal(self, terminal)
 
     def on_mount(self) -> None:
         """Show the studio, which opens the engine, and listen for signals."""
         self.push_screen(self.studio)
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGHUP):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                # without a handler of ours the process dies with the terminal left in a mess
-                loop.add_signal_handler(name, self.exit, None, 128 + name)
+        self.preferences.begin()
+        self.keeping.begin()
+        self.at_terminal.begin()
+        self.ending.begin()
 
     # The engine
 
     def open_engine(self) -> None:
         """Open a line to the engine, in place of the one there was; warm the model and plan the schedule."""
-        if self._engine is not None:
-            self.run_worker(self._engine.close(), group="old engine", exit_on_error=False)
-        self.inspecting.views.forget_questions()
-        self._engine = engine = self._open_engine()
+        self.line.open()
         self.studio.view.starting()
-        # after a paint: starting a process takes longer than a frame
-        self.call_after_refresh(lambda: self.run_worker(self._follow(engine), group="engine", exclusive=True))
-        engine.send(m.LoadModel(model=self.studio.model_named))
+        self.send(m.LoadModel(model=self.studio.model_named))
         self.ask_for_previews()
         self.studio.plan()
 
@@ -83,50 +104,35 @@ class SdtuiApp(App[None], inherit_bindings=False):
         if self.studio.gallery.canvas is not None:
             width, height = self.studio.gallery.canvas.preview_box()
             share = _CPU_SHARE if self.studio.view.device.startswith("cpu") else 1.0
-            self.send(m.SetPreview(width=width, height=height, max_fps=share * self._preview_fps))
+            wanted = self.preferences.settings.preview_fps
+            fps = min(wanted, _LOW_FPS) if self.low_bandwidth else share * wanted
+            if wanted > 0:
+                self.send(m.SetPreview(width=width, height=height, max_fps=fps))
+            else:
+                self.send(m.SetPreview(width=0, height=0, max_fps=_PROGRESS_FPS))
+
+    @property
+    def low_bandwidth(self) -> bool:
+        """Whether every kilobyte is felt: asked for on the command line, or set."""
+        return self._low_bandwidth or self.preferences.settings.low_bandwidth
 
     def send(self, command: m.AnyCommand) -> None:
         """Send a command to the engine; without one it goes nowhere, which the screen has said by then."""
-        if self._engine is not None:
-            self._engine.send(command)
-
-    async def _follow(self, engine: Engine) -> None:
-        reader = asyncio.create_task(self._show_events(engine))  # what comes while it starts is shown, too
-        try:
-            await engine.connect()
-            await reader
-        except (EngineError, OSError) as fault:
-            self.studio.view.lost(f"{fault} Press Enter to try again.")
-            for listener in self._listeners[1:]:
-                listener.lost(f"{fault} Go back to the studio to try again.")
-        finally:
-            reader.cancel()
-
-    async def _show_events(self, engine: Engine) -> None:
-        async for event in engine.events():
-            for listener in tuple(self._listeners):
-                listener.handle(event)
+        self.line.send(command)
 
     def listen(self, listener: Listener) -> None:
-        """Let `listener` have every event from now on; the studio has it before all others."""
-        self._listeners.append(listener)
+        """Let `listener` have every event from now on."""
+        self.line.listen(listener)
 
     def ignore(self, listener: Listener) -> None:
         """Let it have no more."""
-        self._listeners.remove(listener)
-
-    async def _hang_up(self) -> None:
-        """Let the engine end when it has nothing more to do, and close the line."""
-        if self._engine is None:
-            return
-        self._engine.send(self._leaving)
-        with contextlib.suppress(OSError, TimeoutError):
-            await asyncio.wait_for(self._engine.close(), _HANG_UP_SECONDS)
-        self._engine = None
+        self.line.ignore(listener)
 
     async def on_unmount(self) -> None:
         """However the app ends, the engine is told."""
-        await self._hang_up()
+        self.ending.stop()
+        await self.line.hang_up()
+        await self.keeping.end()
 
     # Keys
 
@@ -148,20 +154,22 @@ class SdtuiApp(App[None], inherit_bindings=False):
         """Go to a place, as `Ways.go` has it."""
         self.ways.go(place)
 
+    def action_theme(self) -> None:
+        """Choose the colours."""
+        if not self.screen.is_modal:
+            self.run_worker(self.preferences.choose_theme(), group="choose", exclusive=True)
+
     def action_help(self) -> None:
         """Help on everything, the part in focus first; the same key closes it."""
         from tui.screens.help import HelpScreen
 
         if isinstance(self.screen, HelpScreen):
             self.screen.dismiss(None)
-        elif not self.screen.is_modal:
-            abouts = (
-                getattr(node, name, None)
-                for node in (self.focused, self.screen)
-                for name in ("about", "HELP")
-            )
+        else:
+            nodes = self.focused.ancestors_with_self if self.focused else [self.screen]
+            abouts = (getattr(node, "about", "") or getattr(node, "HELP", "") for node in nodes)
             first: Group | None = getattr(self.screen, "GROUP", None)
-            self.push_screen(HelpScreen(next(filter(None, abouts), ""), first))
+            self.push_screen(HelpScreen("\n\n".join(dict.fromkeys(filter(None, abouts))), first))
 
     def action_commands(self) -> None:
         """The command palette."""
@@ -185,25 +193,57 @@ class SdtuiApp(App[None], inherit_bindings=False):
             self.exit()
 
     async def _leave(self) -> None:
-        from tui.screens.chooser import Choice, Chooser
+        from tui.quitting import may_leave
 
-        book = self.studio.view.book
-        if book.busy:
-            count = len(book.waiting) + (book.running is not None)
-            question = (
-                "An image is still to be made." if count == 1 else f"{count} images are still to be made."
-            )
-            answer = await self.push_screen_wait(Chooser("quit", [
-                Choice("leave", "Leave, and let the engine finish", "What it makes is saved as usual."),
-                Choice("stop", "Stop and quit", "What is unfinished is lost."),
-                Choice("stay", "Stay", "Nothing changes."),
-            ], question=question))  # fmt: skip
-            if answer not in ("leave", "stop"):
-                return
-            self._leaving = m.Shutdown(when_idle=answer == "leave")
-        self.exit()
+        if await may_leave(self):
+            self.exit()
+
+    def action_force(self) -> None:
+        """End an engine whose step hangs, and go on with another; ask first."""
+        if not self.screen.is_modal:
+            self.run_worker(self._force(), group="choose", exclusive=True)
+
+    async def _force(self) -> None:
+        from tui.quitting import may_force
+
+        if await may_force(self):
+            self.line.force()
 
     # The terminal
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's filters, and ours behind them: no control character gets past it."""
+        return [*super().get_line_filters(), self._border]
+
+    def _fatal_error(self) -> None:
+        """Leave after a fault of our own. Textual's report shows the values of variables, tokens among them."""
+        error = sys.exc_info()[1]
+        self.bell()
+        if error is not None:
+            self._exit_renderables.append(Text(report(error)))
+        self._close_messages_no_wait()
+
+    @property
+    def pictures(self) -> Pictures:
+        """How pictures are drawn."""
+        return self.at_terminal.pictures
+
+    def action_redraw(self) -> None:
+        """Draw all that is on the screen, whatever the terminal shows."""
+        self.screen_copy.forget()
+        self.screen.refresh()
+
+    def action_pictures(self) -> None:
+        """Draw pictures in another way."""
+        self.at_terminal.next_way()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy, through the terminal too."""
+        copy(self, text)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, self.screen_copy.sparing(renderable))
+        self.at_terminal.drawn(renderable)
 
     def on_cursor_position(self, event: events.CursorPosition) -> None:
         """The terminal has drawn the last frame, of the preview or of another screen."""
@@ -213,24 +253,53 @@ class SdtuiApp(App[None], inherit_bindings=False):
         if self.studio.gallery.canvas is not None:
             self.studio.gallery.canvas.terminal_answered()
 
-    def exit(self, *args: object, **options: object) -> None:
-        """End the app; the panes are kept for the next run."""
+    def pop_screen(self) -> AwaitComplete:
+        """Leave a screen, and what its workers were about: its parts go one by one, and a worker would miss them."""
+        leaving, present = self.screen, active_worker.get(None)
+        for worker in tuple(self.workers):
+            if worker is not present and leaving in worker.node.ancestors_with_self:
+                worker.cancel()
+        return super().pop_screen()
+
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """End the app; the panes are kept for the next run. Ended from without, it leaves the engine as it is: that
+        keeps its model warm for who comes back."""
         if self.studio.is_mounted:
             self.draft = self.studio.drafting.read()
-        super().exit(*args, **options)  # type: ignore[arg-type]
+        if return_code > SIGNALLED:
+            self.line.farewell = None
+            self.ending.soon(return_code)
+            with contextlib.suppress(OSError):
+                drafts.save(self.draft)
+        super().exit(result, return_code, message)
 
 
-def run(*, model: str | None = None, device: str = "auto", mouse: bool | None = None) -> int:
-    """Run the app until it is left; returns the exit status. `model` and `mouse` win over the settings."""
-    from sdcore.engine.client import EngineClient
+def run(
+    open_engine: OpenEngine,
+    *,
+    model: str | None = None,
+    mouse: bool | None = None,
+    terminal: Terminal | None = None,
+    low_bandwidth: bool = False,
+    far: bool = False,
+) -> int:
+    """Run the app until it is left; returns the exit status. `model`, `mouse` and `low_bandwidth` win over the
+    settings; with `far` the engine is on another machine."""
     from sdcore.library import config
 
     settings, _ = config.load()
     draft = drafts.load()
     if model is not None:
         draft = drafts.with_model(draft, model)
-    app = SdtuiApp(lambda: EngineClient(device=device), draft=draft, outputs=settings.outputs_dir(),
-                   preview_fps=settings.preview_fps)  # fmt: skip
+    app = SdtuiApp(
+        open_engine,
+        draft=draft,
+        outputs=settings.outputs_dir(),
+        start_keeper=start_keeper,
+        terminal=terminal,
+        low_bandwidth=low_bandwidth,
+        far=far,
+    )
     app.run(mouse=settings.mouse if mouse is None else mouse)
     with contextlib.suppress(OSError):
         drafts.save(app.draft)

@@ -9,8 +9,9 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
+from sdcore.library.config import PICTURES
 from sdcore.spec.sanitise import sanitise
 from tui.term.colour import FLAGS
 
@@ -20,10 +21,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a C locale is no reason to fail
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     from tui.commands.console import FAILED, CommandError, complain
 
     try:
+        if options.host is not None and options.with_host != "here":
+            if options.with_host == "refused":
+                parser.error(_NOT_THERE)
+            from tui.commands import far
+
+            return far.run(options, sys.argv[1:] if arguments is None else arguments)
         module, _, function = options.run.partition(":")
         status: int = getattr(importlib.import_module(module), function or "run")(options)
     except CommandError as fault:
@@ -68,12 +76,14 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand: where it is implemented ("module" or "module:function"), and what it takes."""
+    """A subcommand: where it is implemented ("module" or "module:function"), what it takes, and what becomes of it
+    with --host: it runs here and uses the other machine's engine, it runs there, or it is refused."""
 
     name: str
     run: str
     summary: str
     options: tuple[Option, ...] = ()
+    with_host: Literal["here", "there", "refused"] = "refused"
 
 
 def _option(*flags: str, heading: str = "", **settings: Any) -> Option:
@@ -101,6 +111,8 @@ _JSON: Final = _option("--json", action="store_true", help="one JSON object a li
 _MODEL: Final = _option("--model", metavar="REF", help="tiny, a folder, a file, a name or an id of the hub")
 _DEVICE: Final = _option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
 _COLOR: Final = _option("--color", choices=tuple(FLAGS), help="the terminal's colours (auto)")
+
+_NOT_THERE: Final = "with --host there are the app, attach, status, stop, models and doctor"
 
 SHARED: Final = (_MODEL, _DEVICE, _COLOR)
 """Options of the app and of some commands, taken before and behind the command's name."""
@@ -176,7 +188,18 @@ COMMANDS: Final = (
         ),
     ),
     Command("inspect", "tui.commands.inspect", "how was this image made?", (_IMAGE, _JSON)),
-    Command("show", "tui.commands.show", "show an image in the terminal", (_IMAGE, _COLOR)),
+    Command(
+        "show",
+        "tui.commands.show",
+        "show an image in the terminal",
+        (
+            _IMAGE,
+            _option(
+                "--as", dest="way", choices=PICTURES[1:], help="how it is drawn (the best that there is)"
+            ),
+            _COLOR,
+        ),
+    ),
     Command(
         "replay",
         "tui.commands.replay",
@@ -203,11 +226,42 @@ COMMANDS: Final = (
             ),
             _JSON,
         ),
+        with_host="there",
     ),
     Command("samplers", "tui.commands.samplers", "which samplers and noise schedules are there?", (_JSON,)),
-    Command("status", "tui.commands.engine:status", "what is the engine process doing?", (_JSON,)),
-    Command("stop", "tui.commands.engine:stop", "end the engine process"),
-    Command("doctor", "tui.commands.doctor", "what works here, what does not, what to do"),
+    Command(
+        "status",
+        "tui.commands.engine:status",
+        "what is the engine process doing?",
+        (_JSON,),
+        with_host="there",
+    ),
+    Command(
+        "attach",
+        "tui.commands.engine:attach",
+        "open the app on the engine that runs; start none",
+        with_host="here",
+    ),
+    Command(
+        "stop",
+        "tui.commands.engine:stop",
+        "end the engine process; what is unfinished is kept for the next one",
+        (
+            _option("--drop", action="store_true", help="and take everything out of the queue"),
+            _option("--when-done", action="store_true", help="after its last job"),
+            _option(
+                "--force", action="store_true", help="though a step hangs; what it was making is held then"
+            ),
+        ),
+        with_host="there",
+    ),
+    Command(
+        "gate",
+        "tui.commands.gate",
+        "for sdtui --host: let another machine reach the engine of this one",
+        (_option("link", metavar="LINK", help="made up by the other side"), _DEVICE),
+    ),
+    Command("doctor", "tui.commands.doctor", "what works here, what does not, what to do", with_host="there"),
     Command(
         "bench",
         "tui.commands.bench",
@@ -255,8 +309,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Stable Diffusion in the terminal. Without a command, the app opens.",
         allow_abbrev=False,
     )
-    parser.set_defaults(run="tui.commands.open")
+    parser.set_defaults(run="tui.commands.open", with_host="here")
     parser.add_argument("--version", action="version", version=f"sdtui {sdcore.__version__}")
+    parser.add_argument("--host", metavar="USER@BOX", help="use the engine of another machine, through ssh")
+    parser.add_argument(
+        "--remote-command", metavar="COMMAND", help="how sdtui is called there, where it is not in its PATH"
+    )
+    parser.add_argument(
+        "--low-bandwidth", action="store_true", help="few and coarse previews, for a slow line"
+    )
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     for option in SHARED:
         parser.add_argument(*option.flags, **option.settings)
@@ -265,7 +326,7 @@ def _parser() -> argparse.ArgumentParser:
         child = commands.add_parser(
             command.name, help=command.summary, description=command.summary, allow_abbrev=False
         )
-        child.set_defaults(run=command.run)
+        child.set_defaults(run=command.run, with_host=command.with_host)
         headed: dict[str, Any] = {"": child}
         for option in command.options:
             # Given before the command, it must not be reset by its default behind it.

@@ -14,13 +14,15 @@ from tui.parameter_rows import write_rows
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """The panes as they were left: both prompts, every row's text as typed, and the state of the seed."""
+    """The panes as they were left: both prompts, every row's text as typed, the state of the seed, and the
+    names of the styles in use."""
 
     prompt: str = FIRST_PROMPT
     negative_prompt: str = ""
     rows: dict[str, str] = msgspec.field(default_factory=lambda: write_rows(Recipe(seed=FIRST_SEED)))
     seed_locked: bool = False
     seed_used: bool = False
+    styles: tuple[str, ...] = ()
 
 
 def load() -> Draft:

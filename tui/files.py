@@ -39,8 +39,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def pasted_path(text: str) -> str:
-    """The path that a paste means: its first line, without the quotes or strokes of a shell, or out of a file URL."""
+    """The path that a paste means: its first line, without the quotes or strokes of a shell, or out of a file URL.
+    A whole path behind the `~/` that a line begins with stands for itself."""
     line = next(iter(text.strip().splitlines()), "").strip()
+    if (whole := line.removeprefix("~/")).startswith(("/", "~/", "file://", "'", '"')):
+        line = whole
     if line.startswith("file://"):
         return unquote(urlsplit(line).path)
     if line[:1] in ("'", '"') or "\\" in line:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sdcore.library.config import SettingsError, change, load
 from sdcore.spec.sanitise import sanitise
+from tui.files import pasted_path
 
 FolderList = Literal["model_folders", "library_folders"]
 """The settings that are lists of folders."""
@@ -20,9 +21,10 @@ def listed_folders(setting: FolderList) -> list[str]:
 def add_folder(text: str, setting: FolderList, already: str) -> str:
     """Add a folder to a list of the settings; why that cannot be, in one sentence, or "". `already` says, with the
     folder for its `{}`, that it is there."""
-    shown = sanitise(text, newlines=False)[:200]
+    path = pasted_path(text)
+    shown = sanitise(path, newlines=False)[:200]
     try:
-        folder = Path(text).expanduser().absolute()
+        folder = Path(path).expanduser().absolute()
         if not folder.is_dir():
             return (
                 f"{shown} is a file; name the folder that it is in."

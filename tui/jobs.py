@@ -63,8 +63,10 @@ class JobBook:
         return job
 
     def queued(self, event: m.JobQueued) -> None:
-        """The engine has it."""
-        self.waiting.setdefault(event.job, event.recipe)
+        """The engine has it: anew, changed, or once more because it was held on its way."""
+        if self.running is not None and self.running.job == event.job:
+            self.running = None
+        self.waiting[event.job] = event.recipe
 
     def started(self, event: m.JobStarted) -> Job:
         """It samples now."""

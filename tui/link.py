@@ -20,6 +20,9 @@ class Engine(Protocol):
     def events(self) -> AsyncIterator[AnyEvent]:
         """What the engine tells, until the line is closed or the engine is gone."""
 
+    def kill(self) -> None:
+        """End the engine at once, where it is a process of this machine."""
+
     async def close(self) -> None:
         """Hang up. The engine goes on with what it has."""
 

@@ -46,6 +46,8 @@ def read_rows(texts: dict[str, str], base: Recipe, family: str = "") -> tuple[Re
             found[row.name] = row.ask
     if recipe.schedule != choices.CUSTOM:
         recipe = msgspec.structs.replace(recipe, sigmas=())
+    if recipe.variation_strength == 0:
+        recipe = msgspec.structs.replace(recipe, earlier_variations=())
     problems = find_problems(recipe)
     if not problems and any(one.name == family for one in FAMILIES):
         problems = find_unsuited(recipe, family)

@@ -32,7 +32,7 @@ PLACES: Final = {
 }
 """Imported on a thread when they are first gone to: the app's first paint needs none of them."""
 
-_LEFT_FREELY: Final = frozenset({"inspector", "compare", *PLACES})
+_LEFT_FREELY: Final = frozenset({"inspector", "compare", "viewer", "variations", *PLACES})
 """The scopes of screens that lose nothing when one goes elsewhere."""
 
 

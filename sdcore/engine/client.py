@@ -75,6 +75,7 @@ class EngineClient:
         self._preview: SetPreview | None = None
         self._expects_end = False
         self._peer = 0
+        self._oom_kills = 0
 
     @property
     def connected(self) -> bool:
@@ -172,6 +173,7 @@ class EngineClient:
     def _attach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self._peer = wire.peer(writer.get_extra_info("socket")) if self._path is None else 0
+        self._oom_kills = oom_kills()
         self._expects_end = False
         commands, self._unsent = self._unsent, []
         if self._preview is not None and self._preview not in commands:
@@ -198,7 +200,9 @@ class EngineClient:
         mailbox.close()
 
     async def _epitaph(self) -> str:
-        """Why the engine is gone, as far as its parent can tell."""
+        """Why the engine is gone, as far as that can be told from here."""
+        if self._path is not None:  # at the other end of a line
+            return "The engine stopped unexpectedly."
         status = None
         deadline = time.monotonic() + _EXIT_SECONDS
         while self._process is not None and time.monotonic() < deadline:
@@ -206,7 +210,8 @@ class EngineClient:
                 break
             await asyncio.sleep(_RETRY_SECONDS)
         self._process = None
-        reason = f" ({_reason(status)})" if status else ""
+        starved = oom_kills() > self._oom_kills
+        reason = " (the machine's memory was full)" if starved else f" ({_reason(status)})" if status else ""
         return f"The engine stopped unexpectedly{reason}; see {log_path()}."
 
 
@@ -259,9 +264,19 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
         raise EngineError(f"The engine could not be started: {error.strerror}.") from error
 
 
+def oom_kills(vmstat: Path = Path("/proc/vmstat")) -> int:
+    """How many processes this machine has ended for lack of memory since it runs; 0 where it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in vmstat.read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
+
+
 def _reason(status: int) -> str:
     """An exit status in words; without a signal, what the log says last."""
     if status < 0:
         name = signal.Signals(-status).name
-        return f"killed by {name}" + (", often for lack of memory" if -status == signal.SIGKILL else "")
+        return f"killed by {name}"
     return last_line() or f"exit status {status}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from sdcore.secrecy import without_secrets
 from sdcore.spec.recipe import RecipeError
 from sdcore.spec.sanitise import sanitise
 
@@ -94,5 +95,5 @@ def explain(error: BaseException, sentences: tuple[type[Exception], ...] = ()) -
 
 
 def _one_line(text: str) -> str:
-    line = sanitise(text, newlines=False).strip()
+    line = sanitise(without_secrets(text), newlines=False).strip()
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
 from pathlib import Path
 from typing import Final, TextIO
 
 from sdcore.library import paths
+from sdcore.secrecy import without_secrets
 from sdcore.spec.sanitise import sanitise
 
 _LARGEST: Final = 1 << 20
@@ -16,7 +19,7 @@ _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return sanitise(super().format(record))
+        return sanitise(without_secrets(super().format(record)))
 
 
 def log_path() -> Path:
@@ -40,6 +43,13 @@ def log_to(stream: TextIO) -> None:
     logging.captureWarnings(True)
 
 
+def log_unforeseen() -> None:
+    """Log what nobody caught, in a process whose log is all that is seen of it; Python would write it there raw."""
+    log = logging.getLogger(__name__)
+    sys.excepthook = lambda kind, error, trace: log.critical("unforeseen", exc_info=(kind, error, trace))
+    threading.excepthook = lambda told: log.critical("unforeseen", exc_info=told.exc_value)
+
+
 def last_line() -> str:
     """The last line of the log as one safe line, or "" when there is none."""
     try:
@@ -48,4 +58,4 @@ def last_line() -> str:
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return sanitise(lines[-1], newlines=False)[:300] if lines else ""
+    return sanitise(without_secrets(lines[-1]), newlines=False)[:300] if lines else ""

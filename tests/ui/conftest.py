@@ -29,9 +29,10 @@ def make_app(engine: FakeEngine, private_home: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "truecolor")  # whatever terminal the tests run in
 
-    def make(*engines: FakeEngine, draft: Draft | None = None) -> SdtuiApp:
+    def make(*engines: FakeEngine, draft: Draft | None = None, far: bool = False) -> SdtuiApp:
         line = iter(engines or (engine,))
-        return SdtuiApp(lambda: next(line), draft=draft or Draft(), outputs=private_home / "outputs")
+        outputs = private_home / "outputs"
+        return SdtuiApp(lambda: next(line), draft=draft or Draft(), outputs=outputs, far=far)
 
     return make
 

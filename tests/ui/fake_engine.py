@@ -21,6 +21,7 @@ class FakeEngine:
         """What it says to a command by itself, for example `RecordedRun.answer`."""
         self.connected = False
         self.closed = False
+        self.killed = False
         self._unreachable = unreachable
         self._events: asyncio.Queue[m.AnyEvent | None] = asyncio.Queue()
 
@@ -36,6 +37,9 @@ class FakeEngine:
     async def events(self) -> AsyncIterator[m.AnyEvent]:
         while (event := await self._events.get()) is not None:
             yield event
+
+    def kill(self) -> None:
+        self.killed = True
 
     async def close(self) -> None:
         self.closed = True

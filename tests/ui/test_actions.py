@@ -13,19 +13,35 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 
 from sdcore.spec.recipe import Recipe
+from sdcore.spec.styles import Style
 from tests.ui.conftest import MakeApp
 from tests.ui.recorded_run import RecordedRun
 from tui.actions import ACTIONS, BY_NAME, Moment, bindings, commands, footer, key_label
 from tui.masking import Mask
+from tui.screens.ask import Ask
 from tui.screens.chooser import Choice, ChoiceList, Chooser
 from tui.screens.compare import Compare
 from tui.screens.files import FilePicker
 from tui.screens.help import HelpScreen, help_text
 from tui.screens.inspector import Inspector
 from tui.screens.inspector_fork import ForkForm
+from tui.screens.key_capture import KeyCapture
+from tui.screens.library import LibraryScreen
 from tui.screens.mask import MaskScreen
 from tui.screens.models import Models
+from tui.screens.presets import PresetForm, PresetList
+from tui.screens.prompt_search import PromptSearch
+from tui.screens.queue import QueueScreen
+from tui.screens.settings import SettingsScreen
+from tui.screens.styles import StyleForm, StyleList
+from tui.screens.sweep import SweepScreen
+from tui.screens.variations import Variations
+from tui.screens.viewer import Viewer
+from tui.screens.wildcards import WildcardEditor, WildcardList
+from tui.stock import LocalStock
+from tui.variations import Node
 from tui.widgets.folder_line import FolderLine
+from tui.widgets.line_input import LineInput
 from tui.widgets.model_lines import Device
 
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
@@ -88,7 +104,16 @@ async def test_every_key_of_every_widget_is_in_the_registry(make_app: MakeApp, t
         await app.push_screen(
             Compare(app.comparing, (Path("2.png"), Path("1.png")), Path("2.png"), Path("1.png"))
         )
-        await app.push_screen(Models("tiny", Device()))
+        await app.push_screen(Models("tiny", Device(), LocalStock()))
+        await app.push_screen(PromptSearch([]))
+        await app.push_screen(StyleList(Recipe(), ()))
+        await app.push_screen(StyleForm(Style("style")))
+        await app.push_screen(PresetList(Recipe()))
+        await app.push_screen(PresetForm("preset", Recipe(), Recipe(), set()))
+        await app.push_screen(SweepScreen())
+        await app.push_screen(WildcardList())
+        await app.push_screen(WildcardEditor("wildcard", ""))
+        await app.push_screen(Variations(app.varying, Node(Recipe())))
         nodes: list[DOMNode] = [app]
         for screen in app.screen_stack[1:]:
             nodes += [screen, *screen.query(Widget)]
@@ -122,7 +147,7 @@ async def test_every_action_has_its_method(make_app: MakeApp) -> None:
         await app.push_screen(compare)
         mask = MaskScreen("a.png", Image.new("RGB", (8, 8)), Mask((8, 8)), (8, 8))
         await app.push_screen(mask)
-        models = Models("tiny", Device())
+        models = Models("tiny", Device(), LocalStock())
         await app.push_screen(models)
         await app.push_screen(Chooser("list", [Choice("a", "a")]))
         assert app.studio.gallery.recent is not None
@@ -132,6 +157,14 @@ async def test_every_action_has_its_method(make_app: MakeApp) -> None:
             "steps": app.studio.query_one("#steps"), "list": app.screen.query_one(ChoiceList),
             "inspector": inspector, "fork": fork, "compare": compare,
             "mask": mask, "models": models, "folder": models.query_one(FolderLine),
+            "sweep": SweepScreen(), "library": LibraryScreen(), "viewer": Viewer([Path("none.png")], 0), "ask": Ask("name", "A name."),
+            "line": LineInput(),
+            "completion": app.studio.prompt, "history": PromptSearch([]), "named": StyleList(Recipe(), ()),
+            "styles": StyleList(Recipe(), ()), "form": StyleForm(Style("style")),
+            "preset": PresetForm("preset", Recipe(), Recipe(), set()), "file": WildcardEditor("wildcard", ""),
+            "variations": Variations(app.varying, Node(Recipe())),
+            "queue": QueueScreen(),
+            "settings": SettingsScreen(), "capture": KeyCapture("generate", {}),
         }  # fmt: skip
         for action in ACTIONS:
             place, _, name = action.handler.partition("(")[0].rpartition(".")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from sdcore.library.addons import find_addons
 from sdcore.library.checkpoints import resolve
 from sdcore.library.tokens import TokenCounter
 from tests.ui.conftest import MakeApp, settle
@@ -107,14 +108,14 @@ def test_of_many_trigger_words_the_first_are_shown(private_home: Path) -> None:
     write_lora(
         private_home / "models" / "a.safetensors", **{"modelspec.trigger_phrase": ",".join(["word" * 15] * 8)}
     )
-    ((choice,), _) = addon_choices("SD1")
+    ((choice,), _) = addon_choices(find_addons(), "SD1")
     assert choice.summary.splitlines()[1] == f"{'word' * 15}, {'word' * 15} …"
 
 
 def test_a_name_that_a_prompt_cannot_hold_is_not_offered(private_home: Path) -> None:
     write_lora(private_home / "models" / "a:b.safetensors")
     write_lora(private_home / "models" / "\x1b[2Jx.safetensors")
-    choices, _ = addon_choices("SD1")
+    choices, _ = addon_choices(find_addons(), "SD1")
     assert [bool(choice.reason) for choice in choices] == [True, True]
 
 

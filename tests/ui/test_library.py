@@ -13,6 +13,7 @@ from PIL import Image
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from sdcore.engine import messages as m
 from sdcore.library import config, marks, searches
 from sdcore.library.index import schema
 from sdcore.library.index.scanning import stamp_of
@@ -27,6 +28,8 @@ from tui.screens.ask import Ask
 from tui.screens.chooser import Chooser
 from tui.screens.compare import Compare
 from tui.screens.library import LibraryScreen
+from tui.screens.variations import Variations
+from tui.screens.varying import Varying
 from tui.screens.viewer import Viewer
 from tui.widgets.image_details import DetailsText
 from tui.widgets.line_input import LineInput
@@ -244,6 +247,26 @@ async def test_back_to_the_studio(make_app: MakeApp, pictures: list[Path]) -> No
         assert app.screen is app.studio
         assert app.studio.parameters.recipe.init_image == str(pictures[0])
         assert not screen.is_attached
+
+
+async def test_variations_of_an_image_and_back(
+    make_app: MakeApp, pictures: list[Path], engine: FakeEngine
+) -> None:
+    app = make_app()
+    async with library(app) as (pilot, screen):
+        await keys(app, pilot, "end", "alt+v")
+        assert isinstance(app.screen, Variations)
+        assert engine.commands(m.Generate)[0].recipe.prompt == "[/x] bridge"
+        await keys(app, pilot, "escape")
+        assert app.screen is screen
+        await keys(app, pilot, "enter", "alt+v")
+        assert isinstance(app.screen, Variations)
+        await keys(app, pilot, "escape")
+        assert isinstance(app.screen, Viewer)
+        Image.new("RGB", (8, 8)).save(pictures[-1])
+        app.varying = Varying(app)
+        await keys(app, pilot, "alt+v")
+        assert "cannot be varied" in app.screen.query_one(MessageLine).text
 
 
 async def test_comparing_two(make_app: MakeApp, pictures: list[Path]) -> None:

@@ -54,6 +54,23 @@ async def test_an_engine_that_dies_is_started_again_three_times(make_app: MakeAp
         assert "Press Enter" in app.studio.query_one(MessageLine).text
 
 
+async def test_a_job_that_the_engine_died_over_is_sent_to_the_next(make_app: MakeApp) -> None:
+    first, second = FakeEngine(), FakeEngine()
+    app = make_app(first, second)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.studio.ready.wait()
+        first.ready()
+        await pilot.press("enter")
+        known = first.commands(m.Generate)[-1]
+        first.tell(m.JobQueued(job=known.job, position=0, recipe=known.recipe))
+        await settle(app, pilot)
+        await pilot.press("enter")
+        unknown = first.commands(m.Generate)[-1]
+        first.tell(m.EngineFailed(message="The engine stopped unexpectedly.", died=True))
+        await settle(app, pilot)
+        assert [command.job for command in second.commands(m.Generate)] == [unknown.job]
+
+
 async def test_an_engine_that_was_ended_stays_so(make_app: MakeApp) -> None:
     first, second = FakeEngine(), FakeEngine()
     app = make_app(first, second)
@@ -63,3 +80,18 @@ async def test_an_engine_that_was_ended_stays_so(make_app: MakeApp) -> None:
         await settle(app, pilot)
         assert not second.connected
         assert app.studio.view.engine_dead
+
+
+async def test_what_was_set_aside_is_told(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.studio.ready.wait()
+        engine.ready()
+        for job in ("a", "b", "c"):
+            engine.tell(m.JobQueued(job=job, position=0, recipe=Recipe()))
+        engine.tell(
+            m.QueueState(order=("a", "b", "c"), seconds=(None,) * 3, held={"a": "It died twice.", "b": ""})
+        )
+        await settle(app, pilot)
+        assert app.studio.query_one(MessageLine).text == "A job is held in the queue (⌥q). It died twice."
+        assert "1 queued · 2 held" in app.studio.query_one(HeadLine).text

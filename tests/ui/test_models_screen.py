@@ -115,7 +115,7 @@ async def test_typing_narrows_the_list_and_enter_loads(
         await pilot.press(*"sdxl", "space", *"ligh")
         assert [line.split()[0] for line in lines(screen)] == ["sdxl_lightning_4step"]
         await pilot.press(*"xyz")
-        assert lines(screen) == ["Nothing fits what you typed."]
+        assert lines(screen) == ["Nothing fits what you typed; Backspace takes letters back."]
         assert facts(screen) == ""
         await pilot.press("enter", "backspace", "backspace", "backspace", "enter")
         await settle(app, pilot)

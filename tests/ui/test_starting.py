@@ -296,10 +296,14 @@ async def test_recall_brings_everything_back(
         await settle(app, pilot)
         await pilot.press("f6", "enter")
         await settle(app, pilot)
+        await pilot.press("enter")  # what changes is listed first
+        await settle(app, pilot)
         await pilot.press("ctrl+g")
         assert (generated(engine).mask_blur, generated(engine).init_image) == (9, start)
         assert generated(engine).mask_image.startswith("input:")
         await pilot.press("f6", "right", "enter")
+        await settle(app, pilot)
+        await pilot.press("enter")  # what changes is listed first
         await settle(app, pilot)
         await pilot.press("ctrl+g")
         from sdcore.library.metadata import read_image

@@ -19,10 +19,10 @@ from tests.ui.fake_engine import FakeEngine
 from tui import drafts
 from tui.app import SdtuiApp
 from tui.drafts import Draft
+from tui.widgets.head import HeadLine
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine
 from tui.widgets.sigma_table import SigmaTable
-from tui.widgets.head import HeadLine
 from tui.widgets.status import FooterLine, MessageLine
 
 SIZE = (120, 40)
@@ -383,12 +383,12 @@ async def test_a_dead_engine_is_started_again_by_enter(make_app: MakeApp, engine
         engine.tell(m.EngineFailed(message="The engine died."))
         await pilot.pause()
         assert message(app).text.startswith("The engine died. Press Enter")
-        assert "2 unfinished images were lost" in message(app).text
+        assert "2 unfinished images wait for it" in message(app).text
         assert head(app).endswith("engine stopped")
         await pilot.press("enter")
         await pilot.pause()
         assert second.connected
-        assert [type(command) for command in second.sent].count(m.Generate) == 1
+        assert len(second.commands(m.Generate)) == 3  # the two that no engine has acknowledged, too
         second.ready()
         await pilot.pause()
         assert head(app) == "tiny · cpu float32 · 1 queued"
@@ -432,14 +432,14 @@ async def test_an_editor_that_fails_leaves_the_prompt(
 async def test_what_was_typed_is_there_the_next_time(make_app: MakeApp) -> None:
     app = make_app(draft=Draft(prompt=""))
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press(*"half a th", "tab", "tab", "down", "down", *"0", "ctrl+l")
+        await pilot.press(*"half a xq", "tab", "tab", "down", "down", *"0", "ctrl+l")
         await pilot.press("ctrl+q")
     drafts.save(app.draft)
     kept = drafts.load()
-    assert (kept.prompt, kept.rows["steps"], kept.seed_locked) == ("half a th", "0", True)
+    assert (kept.prompt, kept.rows["steps"], kept.seed_locked) == ("half a xq", "0", True)
     again = make_app(FakeEngine(), draft=kept)
     async with again.run_test(size=SIZE):
-        assert again.studio.prompt.text == "half a th"
+        assert again.studio.prompt.text == "half a xq"
         assert again.studio.drafting.read() == kept
 
 
@@ -464,6 +464,8 @@ async def test_an_older_image_is_looked_at_and_its_recipe_used(make_app: MakeApp
         assert "seed 7 · Euler 12" in message(app).text
         await pilot.press("enter")
         await settle(app, pilot)
+        await pilot.press("enter")  # what changes is listed first
+        await settle(app, pilot)
         await pilot.press("enter")
         assert generated(engine) == [recipe]
 
@@ -481,7 +483,68 @@ async def test_quitting_with_work_left_asks(make_app: MakeApp, engine: FakeEngin
         await pilot.press("down", "enter")
         await pilot.pause()
     assert engine.commands(m.Shutdown) == [m.Shutdown(when_idle=False)]
+    assert not engine.commands(m.RemoveJobs)
     assert engine.closed
+
+
+async def test_quitting_may_drop_what_is_left(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("enter", "ctrl+q")
+        await pilot.pause()
+        await pilot.press("down", "down", "enter")
+        await pilot.pause()
+    (job,) = engine.commands(m.Generate)
+    assert engine.commands(m.RemoveJobs) == [m.RemoveJobs(jobs=(job.job,))]
+    assert engine.commands(m.Shutdown) == [m.Shutdown(when_idle=False)]
+
+
+async def test_quitting_with_nothing_but_held_jobs_asks_nothing(
+    make_app: MakeApp, engine: FakeEngine
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await app.studio.ready.wait()
+        engine.tell(m.JobQueued(job="a", position=0, recipe=Recipe()))
+        engine.tell(m.QueueState(order=("a",), seconds=(None,), held={"a": ""}))
+        await settle(app, pilot)
+        await pilot.press("ctrl+q")
+    assert engine.commands(m.Shutdown) == [m.Shutdown(when_idle=True)]
+
+
+async def test_images_without_end_are_asked_about(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await app.studio.ready.wait()
+        engine.tell(m.QueueState(forever=Recipe()))
+        await settle(app, pilot)
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        assert app.screen is not app.studio
+        await pilot.press("down", "down", "enter")
+        await pilot.pause()
+    assert engine.commands(m.RunForever) == [m.RunForever()]
+
+
+async def test_a_step_that_hangs_is_ended_by_force(make_app: MakeApp, engine: FakeEngine) -> None:
+    other = FakeEngine()
+    app = make_app(engine, other)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("enter")
+        engine.start(engine.commands(m.Generate)[0])
+        engine.tell(
+            m.JobStalled(job=engine.commands(m.Generate)[0].job, seconds=61.0, message="Step 1 hangs.")
+        )
+        await settle(app, pilot)
+        assert "Step 1 hangs. ⌥z does that." in app.studio.query_one(MessageLine).text
+        await pilot.press("alt+z")
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await settle(app, pilot)
+        assert engine.commands(m.Shutdown) == [m.Shutdown(by_force=True)]
+        engine.tell(m.EngineFailed(message="The engine was ended by force.", died=True))
+        await settle(app, pilot)
+        assert other.connected
 
 
 async def test_quitting_with_nothing_left_ends_the_engine_when_idle(

@@ -113,7 +113,7 @@ async def test_the_count_and_the_time_are_told_before_it_begins(
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
         await open_form(app, pilot, engine)
-        assert note(app, "count").startswith("Choose what to go along")
+        assert note(app, "count").startswith("Choose what changes")
         await set_axis(app, pilot, "steps", "10-30 (+10)")
         assert note(app, "count") == "3 images; how long they take is not known yet"
         assert note(app, "x-note") == "3: 10 · 20 · 30"

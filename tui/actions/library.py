@@ -43,6 +43,8 @@ LIBRARY: Final = (
             "Two that are marked, or one that is marked and the one under the cursor.", handler="deed('compare')"),
     action("library_inspect", "f2", "Look inside the run", "Library", "library",
             "Open the inspector on the run that made the image, where it is still kept.", handler="deed('inspect')"),
+    action("library_vary", "alt+v", "Variations", "Library", "library",
+            "Images near this one; go on from any of them.", handler="deed('vary')"),
     action("library_sheet", "m", "Make one image of many", "Library", "library",
             "The marked images as one contact sheet, saved with the others.", handler="deed('sheet')"),
     action("library_export", "e", "Export", "Library", "library",
@@ -125,6 +127,8 @@ VIEWER: Final = (
             "Prompt, parameters and origin beside the image.", handler="details"),
     action("viewer_inspect", "f2", "Look inside the run", "Viewer", "viewer",
             "Open the inspector on the run that made the image, where it is still kept.", handler="inspect"),
+    action("viewer_vary", "alt+v", "Variations", "Viewer", "viewer", "Images near this one; go on from any of them.",
+            handler="vary"),
     action("viewer_back", "escape ctrl+c enter", "Back", "Viewer", "viewer", handler="back",
             footer={"viewer": "back"}),
 )  # fmt: skip

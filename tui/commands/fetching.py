@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from sdcore.library import checkpoints, hub
-from sdcore.library.checkpoints import ModelFile, UnknownModelError
+from sdcore.library.checkpoints import UnknownModelError
+from sdcore.spec.found import ModelFile
 from tui.commands.console import CommandError, complain
 
 _EVERY = 10

@@ -14,7 +14,9 @@ from sdcore.library import checkpoints
 from sdcore.library.config import load
 from sdcore.library.inputs import InputError, keep_inputs
 from sdcore.library.metadata import read_pixels
+from sdcore.library.wildcards import Wildcards
 from sdcore.spec.recipe import Recipe, RecipeError, check
+from sdcore.spec.sweep.drawing import DrawingError, Drawn, draw
 from tui.commands.console import USAGE, CommandError, complain, say, say_json
 from tui.commands.fetching import described
 from tui.commands.making import Maker
@@ -31,15 +33,26 @@ def run(options: Namespace) -> int:
         complain(problem)
     recipe = recipe_of(options, options.model or settings.model, options.count)
     folder = writable(Path(options.out).absolute() if options.out else settings.outputs_dir())
+    words = Wildcards()
+    _draw(recipe, words)  # what cannot be drawn is said before the engine starts
     with Maker(device=options.device, folder=folder) as maker:
         for index in range(options.count):
             title = f"image {index + 1} of {options.count}" if options.count > 1 else "sampling"
+            drawn = _draw(recipe.for_image(index), words)
             _tell(
-                maker.make(recipe.for_image(index), title),
+                maker.make(drawn.recipe, title, template=drawn.template),
                 as_json=options.json,
                 color=options.color or settings.color,
             )
     return 0
+
+
+def _draw(recipe: Recipe, words: Wildcards) -> Drawn:
+    """The recipe with the choices of its prompts drawn by its seed. Raises `CommandError`."""
+    try:
+        return draw(recipe, words)
+    except DrawingError as fault:
+        raise CommandError(str(fault), USAGE) from fault
 
 
 def writable(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar, cast
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from sdcore import environment
 from sdcore.engine.backend import Backend, LoadBackend, Report
 from sdcore.engine.local import LocalEngine, torch_backend
 from sdcore.engine.log import log_to, open_log
@@ -44,6 +45,7 @@ from sdcore.engine.messages import (
 )
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
+from sdcore.spec.sweep.typed import Template
 from tui.commands.console import CommandError, complain, rich_console
 
 A = TypeVar("A", TraceOpened, ViewReady, TraceSaved)
@@ -58,10 +60,13 @@ class Maker:
     with Maker(device="auto", folder=folder) as maker:
         finished = maker.make(recipe, "sampling")
 
-    Leaving it, by Ctrl-C too, ends the engine before its next forward pass.
+    Raises `CommandError` where no engine can run. Leaving it, by Ctrl-C too, ends the engine before its next
+    forward pass.
     """
 
     def __init__(self, *, device: str, folder: Path) -> None:
+        if lacking := environment.no_engine():
+            raise CommandError(lacking)
         self._engine = LocalEngine(_saving_in(folder, torch_backend(device)))
         self._client = self._engine.attach()
         self._names = itertools.count(1)
@@ -74,13 +79,16 @@ class Maker:
     def __exit__(self, *exception: object) -> None:
         self._engine.close()
 
-    def make(self, recipe: Recipe, title: str, fork: ForkPoint | None = None) -> JobFinished:
+    def make(
+        self, recipe: Recipe, title: str, fork: ForkPoint | None = None, template: Template | None = None
+    ) -> JobFinished:
         """Make all images of `recipe`, or with a `fork` the rest of a run; `title` stands beside the progress bar.
+        `template` is what its prompts were drawn from.
 
         Raises `CommandError`, and `KeyboardInterrupt` once a Ctrl-C has stopped the job.
         """
         job = str(next(self._names))
-        self._client.send(Generate(job=job, recipe=recipe, fork=fork))
+        self._client.send(Generate(job=job, recipe=recipe, fork=fork, template=template))
         with _Bar(title) as bar, _ctrl_c_does(lambda: self._client.send(Cancel(job=job))):
             for event in self._client:
                 match event:

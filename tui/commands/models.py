@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from sdcore.library import checkpoints
-from sdcore.library.checkpoints import ModelFile, UnknownModelError
+from sdcore.library.checkpoints import UnknownModelError
 from sdcore.library.config import load
 from sdcore.library.fitting import size_text
 from sdcore.library.hashes import known_hash
+from sdcore.spec.found import ModelFile
 from tui.commands.console import CommandError, say_columns, say_json
 
 

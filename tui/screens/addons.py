@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sdcore.spec.sanitise import sanitise
-from tui.screens.chooser import Choice, Chooser
+from tui.screens.chooser import NO_FIT, Choice, Chooser
 
 if TYPE_CHECKING:
-    from sdcore.library.addons import Addon
+    from sdcore.spec.found import Addon
     from tui.screens.studio import Studio
     from tui.widgets.prompt import PromptEditor
 
@@ -22,7 +21,7 @@ _NONE: Final = "There is no LoRA and no embedding yet: put .safetensors files in
 async def pick_addon(studio: Studio, editor: PromptEditor) -> None:
     """Let the person choose one, and write it into the editor at the cursor."""
     studio.view.say("Looking for LoRAs and embeddings…")
-    choices, empty = await asyncio.to_thread(addon_choices, studio.view.family)
+    choices, empty = addon_choices(await studio.app.stock.addons(), studio.view.family)
     studio.view.say("")
     studio.counting.learn_words()
     chosen = await studio.app.push_screen_wait(Chooser("LoRAs and embeddings", choices, empty=empty))
@@ -31,21 +30,18 @@ async def pick_addon(studio: Studio, editor: PromptEditor) -> None:
         editor.focus()
 
 
-def known_vectors(family: str) -> dict[str, int]:
-    """How many tokens each embedding takes that fits models of `family`, by name. Reads the disk."""
-    from sdcore.library.addons import find_addons
-
-    return {one.name: one.vectors for one in find_addons() if one.vectors and not one.misfit(family)}
+def known_vectors(addons: Iterable[Addon], family: str) -> dict[str, int]:
+    """How many tokens each embedding takes that fits models of `family`, by name."""
+    return {one.name: one.vectors for one in addons if one.vectors and not one.misfit(family)}
 
 
-def addon_choices(family: str) -> tuple[list[Choice], str]:
+def addon_choices(addons: Iterable[Addon], family: str) -> tuple[list[Choice], str]:
     """The list for models of `family`, "" where that is not known: what fits comes first. And what is said where
-    nothing is there. Reads the disk: call it on a thread."""
+    nothing is there."""
     from sdcore.library import paths
-    from sdcore.library.addons import find_addons
 
-    choices = [_choice(one, family) for one in find_addons()]
-    empty = "Nothing fits what you typed." if choices else _NONE.format(paths.models_dir())
+    choices = [_choice(one, family) for one in addons]
+    empty = NO_FIT if choices else _NONE.format(paths.models_dir())
     return sorted(choices, key=lambda choice: bool(choice.reason)), empty
 
 

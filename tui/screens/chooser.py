@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final, Generic, TypeVar
+
 import msgspec
 from textual import events
 from textual.app import ComposeResult
@@ -15,6 +17,8 @@ from tui.actions import bindings
 from tui.typed import typed
 
 _LONG = 8
+NO_FIT: Final = "Nothing fits what you typed; Backspace takes letters back."
+_T = TypeVar("_T")
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -32,8 +36,15 @@ class ChoiceList(OptionList, inherit_bindings=False):
     BINDINGS = bindings("list")
 
 
-class Narrowed(ModalScreen[str | None], inherit_bindings=False):
+class Narrowed(ModalScreen[_T | None], Generic[_T], inherit_bindings=False):
     """A list that typing narrows. A subclass fills it by what is `_typed`; returns None when closed."""
+
+    HELP = (
+        "A list to take one thing from. Type a part of what you look for, and only what holds it stays; ↑ and ↓ go "
+        "through the rest, Enter takes the line under the cursor, Escape leaves everything as it was."
+    )
+    SPACE_TYPES = True
+    """Whether a space parts words; otherwise it is a key like others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +56,7 @@ class Narrowed(ModalScreen[str | None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         """Letters narrow the list."""
         character = typed(event) if isinstance(self.focused, ChoiceList) else ""
-        if character and (character != " " or self._typed):
+        if character and (character != " " or (self._typed and self.SPACE_TYPES)):
             event.stop()
             self._typed += character
             self._fill()
@@ -60,11 +71,11 @@ class Narrowed(ModalScreen[str | None], inherit_bindings=False):
         self.dismiss(None)
 
 
-class Chooser(Narrowed, inherit_bindings=False):
+class Chooser(Narrowed[str], inherit_bindings=False):
     """Returns the value of the choice taken, None when closed without one."""
 
     def __init__(self, title: str, choices: list[Choice], *, present: str = "", question: str = "",
-                 empty: str = "Nothing fits what you typed.") -> None:  # fmt: skip
+                 empty: str = NO_FIT) -> None:  # fmt: skip
         super().__init__()
         self._title = title
         self._choices = choices

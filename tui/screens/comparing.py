@@ -39,6 +39,19 @@ class Comparing:
             self._screen = Compare(self, paths, *pair)
             await self._app.push_screen(self._screen, self._left)
 
+    def open_among(self, paths: tuple[Path, ...], stays: Path) -> None:
+        """Compare two or more images, newest first: `stays`, one of them, and the others beside it."""
+        self._app.run_worker(self._show_among(paths, stays), group="compare", exclusive=True)
+
+    async def _show_among(self, paths: tuple[Path, ...], stays: Path) -> None:
+        await asyncio.to_thread(_import_screen)
+        from tui.screens.compare import Compare
+
+        if self._screen is None:
+            other = next(path for path in paths if path != stays)
+            self._screen = Compare(self, paths, stays, other)
+            await self._app.push_screen(self._screen, self._left)
+
     def _left(self, _result: None) -> None:
         self._screen = self._request = None
 

@@ -48,8 +48,13 @@ class Completing:
         self._entered = False
 
     async def open(self) -> None:
-        """Learn the words of the prompts used before, and what files there are, on a thread."""
+        """Learn the words of the prompts used before, and what files there are, on a thread; from then on suggest."""
         self._vocabulary = await asyncio.to_thread(self._learned)
+        studio = self._studio
+        if not studio.is_running:
+            return  # the app was left before
+        await studio.mount(Suggestions(self.take, id="suggestions"))
+        studio.prompt.completer = studio.negative.completer = self
         self.learn_files()
 
     def _learned(self) -> Vocabulary:

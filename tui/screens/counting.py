@@ -36,7 +36,7 @@ class Counting:
             self._studio.run_worker(self._learn_words(self._tokens), group="words", exclusive=True)
 
     async def _learn_words(self, tokens: TokenCounter) -> None:
-        tokens.vectors = await asyncio.to_thread(known_vectors, self._studio.view.family)
+        tokens.vectors = known_vectors(await self._studio.app.stock.addons(), self._studio.view.family)
         if model := self._studio.view.model:
             await asyncio.to_thread(_follow, tokens, model)
         self.count()

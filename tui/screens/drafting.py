@@ -21,20 +21,37 @@ class Drafting:
     def __init__(self, studio: Studio, draft: drafts.Draft) -> None:
         self._studio = studio
         self._first = draft
+        self._aside: drafts.Draft | None = None
         self._timer: Timer | None = None
 
     def fill(self) -> None:
         """Fill the panes from the draft."""
-        studio, draft = self._studio, self._first
+        self._show(self._first)
+
+    def lay_aside(self) -> None:
+        """Keep what the panes say, as what was typed, while they are used for something else."""
+        self._aside = self.read()
+
+    def take_back(self) -> None:
+        """Have the panes say it again."""
+        draft, self._aside = self._aside, None
+        if draft is not None:
+            self._show(draft)
+
+    def _show(self, draft: drafts.Draft) -> None:
+        studio = self._studio
         studio.prompt.load_text(draft.prompt)
         studio.prompt.move_cursor(studio.prompt.document.end)
         studio.negative.load_text(draft.negative_prompt)
         studio.parameters.set_texts(draft.rows)
         studio.parameters.seed_locked = draft.seed_locked
         studio.parameters.seed_used = draft.seed_used
+        studio.styling.use(draft.styles)
 
     def read(self) -> drafts.Draft:
-        """The panes as they stand."""
+        """The panes as they stand, or what was laid aside."""
+        if self._aside is not None:
+            return self._aside
         panel = self._studio.parameters
         return drafts.Draft(
             prompt=self._studio.prompt.text,
@@ -42,6 +59,7 @@ class Drafting:
             rows=panel.texts,
             seed_locked=panel.seed_locked,
             seed_used=panel.seed_used,
+            styles=self._studio.styling.names,
         )
 
     def keep_soon(self) -> None:

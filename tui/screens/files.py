@@ -20,7 +20,7 @@ from sdcore.spec.sanitise import sanitise
 from tui.files import Entry, list_folder
 from tui.parameter_row import Files, absolute, short
 from tui.parameter_rows import size_text
-from tui.screens.chooser import ChoiceList
+from tui.screens.chooser import NO_FIT, ChoiceList
 from tui.typed import typed
 from tui.widgets.canvas import Canvas
 from tui.widgets.caption import Caption
@@ -30,16 +30,21 @@ from tui.widgets.parameter_lines import file_name
 _MOST_SHOWN: Final = 400
 _LOOK_DELAY: Final = 0.08
 _NOTHING: Final[dict[Files, str]] = {
-    "image": "There is no PNG, JPEG or WebP image here.",
-    "weights": "There is no .safetensors file here.",
+    "image": "There is no PNG, JPEG or WebP image here; Backspace goes to the folder above.",
+    "weights": "There is no .safetensors file here; Backspace goes to the folder above.",
 }
-_NO_FIT: Final = "Nothing fits what you typed."
 _HINT: Final = "type to filter · ⌫ up · ~ home · esc"
 
 
 class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
     """Returns the path of the file taken, None when closed without one. Opens in the folder of `present`, the row's
     text, or else in `otherwise`."""
+
+    HELP = (
+        "The files of a folder. Type a part of a name to find one, Enter takes it or goes into a folder; / after a "
+        "name goes into that folder, ~ leads home, Backspace goes up. An image under the cursor is shown beside the "
+        "list."
+    )
 
     def __init__(self, title: str, files: Files, present: str, otherwise: Path) -> None:
         super().__init__()
@@ -150,7 +155,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
             Option(self._line(entry), id=str(place)) for place, entry in enumerate(self._shown)
         )
         if not self._shown:
-            note = _NO_FIT if typed else _NOTHING[self._files]
+            note = NO_FIT if typed else _NOTHING[self._files]
             options.add_option(Option(Content.styled(note, "$dim"), disabled=True))
         elif more := len(fitting) - len(self._shown):
             options.add_option(

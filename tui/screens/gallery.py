@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from textual.containers import Vertical
 
+from tui.actions import BY_NAME
+from tui.actions.base import key_words
+
 if TYPE_CHECKING:
     from sdcore.spec.facts import ImageFacts
     from tui.screens.studio import Studio
@@ -18,6 +21,18 @@ if TYPE_CHECKING:
 HINT: Final = "The image appears here."
 
 
+def welcome() -> str:
+    """What a person reads who has no images yet."""
+    generate, models, explain, commands = (
+        key_words(BY_NAME[name].present_keys[0]) for name in ("generate", "models", "help", "commands")
+    )
+    return (
+        f"Say in the prompt what you want to see and press {generate}: the image appears here, step by step.\n\n"
+        f"A small model came along and is loaded by itself; {models} finds others.\n\n"
+        f"{explain} explains where you are; {commands} finds any command."
+    )
+
+
 class Gallery:
     """Puts pictures on the studio's screen. Its widgets come after the first paint, since they need Pillow."""
 
@@ -26,6 +41,7 @@ class Gallery:
         self._outputs = outputs
         self._finished: list[Path] = []
         self._looking_at: Path | None = None
+        self._hint = HINT
         self.canvas: Canvas | None = None
         self.recent: Recent | None = None
 
@@ -36,14 +52,18 @@ class Gallery:
         from tui.widgets.canvas import Canvas
         from tui.widgets.recent import Recent
 
-        canvas = Canvas(HINT, id="canvas")
+        canvas = Canvas(id="canvas")
         recent = Recent("Images that you make appear here.", id="recent")
         for place, widget in (("#image", canvas), ("#strip", recent)):
             if not self._studio.is_running:
                 return  # the app was left before its pictures came
             await self._studio.query_one(place, Vertical).mount(widget)
         self.canvas, self.recent = canvas, recent
-        self.recent.set_paths(await asyncio.to_thread(recent_images, self._outputs))
+        paths = await asyncio.to_thread(recent_images, self._outputs)
+        self.recent.set_paths(paths)
+        self._hint = HINT if paths else welcome()
+        if not self._studio.view.book.busy and not self._studio.starting.shown:
+            self.show_again()
 
     @property
     def looking_at(self) -> Path | None:
@@ -86,7 +106,7 @@ class Gallery:
         elif self._finished:
             self._run(self._finished)
         elif self.canvas is not None:
-            self.canvas.show_hint(HINT)
+            self.canvas.show_hint(self._hint)
 
     async def read(self, path: Path) -> ImageFacts | None:
         """How the image at `path` was made; says what is wrong and returns None where it cannot be read."""
@@ -100,22 +120,9 @@ class Gallery:
 
     def use(self, path: Path) -> None:
         """Bring the recipe of the image at `path` back to the panes."""
-        self._studio.run_worker(self._use(path), group="picture", exclusive=True)
+        from tui.screens.recalling import recall_into_studio
 
-    async def _use(self, path: Path) -> None:
-        studio, facts = self._studio, await self.read(path)
-        if facts is None:
-            return
-        if facts.writer is None:
-            studio.view.say(f"{path.name} does not say how it was made.", tone="alert")
-            return
-        recipe = facts.recipe()
-        studio.prompt.show(recipe.prompt)
-        studio.negative.show(recipe.negative_prompt)
-        studio.parameters.set_recipe(recipe)
-        studio.parameters.set_seed(recipe.seed, used=False)
-        studio.prompt.focus()
-        studio.view.say(f"The recipe of {path.name} is in the panes; Enter makes it again.")
+        self._studio.run_worker(recall_into_studio(self._studio.app, path), group="ask", exclusive=True)
 
     def _run(self, paths: list[Path]) -> None:
         self._studio.run_worker(self._show(paths), group="picture", exclusive=True)

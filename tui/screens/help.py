@@ -59,7 +59,7 @@ def help_text(about: str, first: Group | None = None) -> Content:
 
 
 def _line(action: Action) -> Content:
-    keys = " ".join(key_label(key) for key in action.keys)
+    keys = " ".join(key_label(key) for key in action.present_keys)
     line = Content.styled(f"  {keys.ljust(_KEYS)}", "$bright") + Content.styled(
         f"{action.title}\n", "$normal"
     )

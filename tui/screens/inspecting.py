@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
@@ -15,6 +15,15 @@ from tui.traces import Views
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
     from tui.screens.inspector import Inspector
+    from tui.widgets.status import Tone
+
+
+@runtime_checkable
+class _Teller(Protocol):
+    """Who can say a sentence."""
+
+    def say(self, *wordings: str, tone: Tone = "bright") -> None:
+        """Say it, in the longest wording that fits."""
 
 
 class Inspecting:
@@ -70,6 +79,7 @@ class Inspecting:
         point = m.ForkPoint(source=info.trace, step=step)
         self._app.send(m.Generate(job=studio.view.book.add(recipe), recipe=recipe, fork=point))
         self.leave()
+        self._app.ways.go("studio")
         studio.gallery.look_away()
         studio.starting.put_away()
         studio.prompt.focus()
@@ -78,6 +88,7 @@ class Inspecting:
     def start_from(self, image: Path) -> None:
         """Go back to the studio, where the next image starts from this one."""
         self.leave()
+        self._app.ways.go("studio")
         self._app.studio.starting.take_file(image)
 
     def leave(self) -> None:
@@ -111,16 +122,20 @@ class Inspecting:
         await asyncio.to_thread(_import_inspector)
         from tui.screens.inspector import Inspector
 
-        studio = self._app.studio
-        studio.view.say("")
+        self._teller().say("")
         self._inspector = Inspector(self, info)
         await self._app.push_screen(self._inspector, self._left)
+
+    def _teller(self) -> _Teller:
+        """Who tells the person where they are: the present screen, or else the studio."""
+        screen = self._app.screen
+        return screen if isinstance(screen, _Teller) else self._app.studio.view
 
     def _failed(self, event: m.TraceFailed) -> None:
         if event.request in (self._opening, self._saving):
             opening = event.request == self._opening
             self._opening, self._saving = (None, self._saving) if opening else (self._opening, None)
-            (self._inspector or self._app.studio.view).say(event.message, tone="alert")
+            (self._inspector or self._teller()).say(event.message, tone="alert")
         elif (key := self.views.handle(event)) is not None and self._inspector is not None:
             self._inspector.view_came(key)
 

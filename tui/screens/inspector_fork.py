@@ -29,6 +29,11 @@ class ForkForm(ModalScreen[Recipe | None], inherit_bindings=False):
     """Returns the recipe of the rest; None when closed without one. Nothing has to be changed. The lists offer what
     models of `family` can do, all that there is where that is not known."""
 
+    HELP = (
+        "A fork goes on from the chosen step of a run with something changed: the steps before stay to the bit, only "
+        "the rest is made anew. Change the prompt, the guidance, the sampler or the seed, and press Enter; with "
+        "nothing changed the same image comes out again."
+    )
     BINDINGS = bindings("fork")
 
     def __init__(self, recipe: Recipe, title: str, family: str = "") -> None:

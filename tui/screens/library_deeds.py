@@ -11,7 +11,6 @@ import msgspec
 
 from sdcore.library import marks as marks_file
 from sdcore.library.trash import Thrown, TrashError, throw, undo
-from sdcore.spec.recall import What
 from sdcore.spec.sanitise import sanitise
 from tui.files import pasted_path
 from tui.image_text import home_path
@@ -38,13 +37,6 @@ _COPIES: Final[dict[str, tuple[str, Callable[[Row], str]]]] = {
 }
 """What can be copied of each image: its name in the list, and how it is had."""
 
-_RECALLS: Final[dict[What, tuple[str, str]]] = {
-    "all": ("All of it", "Prompt, seed, model and parameters: Enter makes it again."),
-    "prompt": ("The prompt", "Prompt and negative prompt; all else stays."),
-    "seed": ("The seed", "Another image from the same noise."),
-    "parameters": ("The parameters", "Size, steps, sampler and the like; your prompt and seed stay."),
-}
-
 Deed = Callable[[], Awaitable[None]]
 
 
@@ -65,6 +57,7 @@ class Deeds:
             "start_from": self._start_from,
             "compare": self._compare,
             "inspect": self._inspect,
+            "vary": self._vary,
             "sheet": self._sheet,
             "export": self._export,
             "searches": screen.finding.searches,
@@ -208,13 +201,13 @@ class Deeds:
         row = await self._row()
         if row is None:
             return
-        from tui.screens.recalling import recall_into_studio
+        from tui.screens.recalling import WHATS, recall_into_studio
 
         app = self._screen.app
         taken = await app.push_screen_wait(Chooser("bring back to the studio", [
-            Choice(name, title, summary) for name, (title, summary) in _RECALLS.items()
+            Choice(name, title, summary) for name, title, summary in WHATS
         ]))  # fmt: skip
-        what = next((name for name in _RECALLS if name == taken), None)
+        what = next((name for name, _, _ in WHATS if name == taken), None)
         if what is None:
             return
         told = app.studio.query_one(MessageLine)
@@ -235,6 +228,11 @@ class Deeds:
         if row is not None:
             self._say("Opening the run…")
             self._screen.app.inspecting.open(str(Path(row.path).resolve()))
+
+    async def _vary(self) -> None:
+        row = await self._row()
+        if row is not None:
+            self._screen.app.varying.open(Path(row.path), self._screen.say)
 
     async def _compare(self) -> None:
         rows, row = await self._rows(), await self._row()

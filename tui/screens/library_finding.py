@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sdcore.library import searches
 from sdcore.spec.search import FIELDS
+from tui.files import pasted_path
 from tui.folder_settings import add_folder, listed_folders, remove_folder
 from tui.image_text import home_path
 from tui.screens.ask import Ask, FolderSuggester, WordSuggester
@@ -55,7 +56,7 @@ class Finding:
             check=lambda text: add_folder(text, "library_folders", _ALREADY),
         ))  # fmt: skip
         if folder is not None:
-            self._tell("", f"The images of {folder} appear as they are read.")
+            self._tell("", f"The images of {home_path(pasted_path(folder))} appear as they are read.")
 
     async def searches(self) -> None:
         """Show the saved searches; take one, keep the present one, or forget one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,8 +14,9 @@ from tui.parameter_rows import ROWS, size_text, write_rows
 from tui.widgets.status import MessageLine
 
 if TYPE_CHECKING:
-    from sdcore.library.checkpoints import ModelFile
+    from sdcore.spec.found import ModelFile
     from tui.screens.studio import Studio
+    from tui.stock import Stock
 
 
 class ModelChoice:
@@ -36,7 +36,7 @@ class ModelChoice:
 
         studio = self._studio
         device = Device(studio.view.memory_bytes, studio.view.device.startswith("cuda"))
-        model = await studio.app.push_screen_wait(Models(studio.model_named, device))
+        model = await studio.app.push_screen_wait(Models(studio.model_named, device, studio.app.stock))
         if model is not None:
             studio.parameters.set_texts({"model": model})
             studio.app.send(m.LoadModel(model=model))
@@ -48,7 +48,7 @@ class ModelChoice:
             self._studio.run_worker(self._offer(ref), group="offer", exclusive=True)
 
     async def _offer(self, ref: str) -> None:
-        found = await asyncio.to_thread(wanted_settings, ref)
+        found = await wanted_settings(self._studio.app.stock, ref)
         recipe, _ = self._studio.read()
         said = self._studio.query_one(MessageLine)
         if found is None or ref != self._studio.model_named or (said.tone == "alert" and said.text):
@@ -70,7 +70,7 @@ class ModelChoice:
     async def _take_settings(self) -> None:
         studio = self._studio
         ref = studio.model_named
-        found = await asyncio.to_thread(wanted_settings, ref)
+        found = await wanted_settings(studio.app.stock, ref)
         if found is None:
             studio.view.say("What this model wants is not known.")
             return
@@ -88,15 +88,10 @@ class ModelChoice:
         studio.view.say(f"Set as {name} wants it: {words}.", f"Set as {name} wants it.")
 
 
-def wanted_settings(ref: str) -> tuple[str, Wanted] | None:
-    """The name of the model that `ref` names and what it wants, None where that is not known. Reads the disk."""
-    from sdcore.library.checkpoints import UnknownModelError, describe
-
-    try:
-        model = describe(ref)
-    except UnknownModelError:
-        return None
-    return (model.name, _wanted(model)) if model.family else None
+async def wanted_settings(stock: Stock, ref: str) -> tuple[str, Wanted] | None:
+    """The name of the model that `ref` names and what it wants, None where that is not known."""
+    model = await stock.model(ref)
+    return (model.name, _wanted(model)) if model is not None and model.family else None
 
 
 def _wanted(model: ModelFile) -> Wanted:

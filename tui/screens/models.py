@@ -3,53 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Sequence
-from pathlib import Path
+from contextlib import aclosing
 from typing import Final
 
-import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from sdcore.library.checkpoints import ModelFile, hashed_files, iter_models
-from sdcore.library.config import SettingsError, load, save
-from sdcore.library.hashes import known_hash
 from sdcore.library.hub import is_id, is_offline
+from sdcore.spec.found import ModelFile
 from sdcore.spec.sanitise import sanitise
+from tui import folder_settings
 from tui.actions import bindings
-from tui.screens.chooser import ChoiceList, Narrowed
+from tui.screens.chooser import NO_FIT, ChoiceList, Narrowed
+from tui.stock import Stock
 from tui.widgets.folder_line import FolderLine
 from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
 
-_REFRESH: Final = 0.15
-"""Seconds between two looks at what was found meanwhile."""
 _HINT: Final = "⏎ load · type to filter · ^O add a folder · esc"
+_FAR_HINT: Final = "⏎ load · type to filter · esc"
+_FAR: Final = (
+    "These models are on the engine's machine: set model_folders there, in its config.toml, for more."
+)
 _FOLDER_HINT: Final = "⏎ look there · ⇥ complete · esc"
-_NO_FIT: Final = "Nothing fits what you typed."
 
 
-class Models(Narrowed, inherit_bindings=False):
+class Models(Narrowed[str], inherit_bindings=False):
     """Returns what a recipe calls the model taken, None when closed without one. `present` is the one that is set now,
     as a recipe names it."""
 
+    HELP = (
+        "Every model on the engine's machine: the networks that turn noise into images. Type to find one, Enter loads it; the "
+        "lines below say what it is, whether it fits into the memory, and why one cannot be loaded. Type an id of the "
+        "Hugging Face hub, such as owner/name, to fetch one that is not here, or add a folder of your own."
+    )
     BINDINGS = bindings("models")
 
-    def __init__(self, present: str, device: Device) -> None:
+    def __init__(self, present: str, device: Device, stock: Stock) -> None:
         super().__init__()
+        self._stock = stock
         self._present = present
         self._device = device
         self._found: list[ModelFile] = []
-        """Grows on the thread that looks; the order is that in which they were found."""
-        self._listed = -1
+        """In the order in which they were found."""
         self._shown: list[ModelFile] = []
         self._width = 0
         self._lines: dict[tuple[str, int], Content] = {}
         self._at = ""
-        self._stop = threading.Event()
         self._looking = False
 
     def compose(self) -> ComposeResult:
@@ -64,13 +66,8 @@ class Models(Narrowed, inherit_bindings=False):
         """Begin to look."""
         self.query_one("#models").border_title = "models"
         self.query_one(FolderLine).display = False
-        self.set_interval(_REFRESH, self._keep_up)
         self._look()
         self.query_one(ChoiceList).focus()
-
-    def on_unmount(self) -> None:
-        """Nobody wants to know any more."""
-        self._stop.set()
 
     def on_resize(self) -> None:
         """The columns are others."""
@@ -79,28 +76,22 @@ class Models(Narrowed, inherit_bindings=False):
     # Looking
 
     def _look(self) -> None:
-        self._stop.set()
-        self._stop = threading.Event()
-        self._found, self._listed, self._lines = [], -1, {}
-        self.run_worker(self._search(self._found, self._stop), group="look", exclusive=True)
+        self._found, self._lines = [], {}
+        self.run_worker(self._search(self._found), group="look", exclusive=True)
 
-    async def _search(self, found: list[ModelFile], stop: threading.Event) -> None:
-        def search() -> None:
-            for model in iter_models(stop=stop.is_set):
-                self._line(model, self._width)  # here, where it costs nobody a key
-                found.append(model)
-                if stop.is_set():
-                    return
-
+    async def _search(self, found: list[ModelFile]) -> None:
         self._looking = True
-        await asyncio.to_thread(search)
+        async with aclosing(self._stock.models()) as pieces:
+            async for piece in pieces:
+                await asyncio.to_thread(self._draw, piece)  # where it costs nobody a key
+                found += piece
+                self._fill()
         self._looking = False
         self._fill()
 
-    def _keep_up(self) -> None:
-        """Show what was found since the last time."""
-        if self._looking and len(self._found) != self._listed:
-            self._fill()
+    def _draw(self, piece: list[ModelFile]) -> None:
+        for model in piece:
+            self._line(model, self._width)
 
     # The list
 
@@ -124,7 +115,7 @@ class Models(Narrowed, inherit_bindings=False):
 
     async def _tell(self) -> None:
         model = next((model for model in self._shown if model.path == self._at), None)
-        known = await asyncio.to_thread(lambda: known_hash(hashed_files(model))) if model else ""
+        known = await self._stock.hash_of(model) if model else ""
         for facts in self.query(ModelFacts):  # none where the screen was closed meanwhile
             facts.show(model, self._device, known)
 
@@ -133,7 +124,6 @@ class Models(Narrowed, inherit_bindings=False):
             return
         options = self.query_one(ChoiceList)
         found = list(self._found)
-        self._listed = len(found)
         wanted = self._typed.casefold().split()
         fitting = [model for model in found if all(word in _words(model) for word in wanted)]
         self._shown = sorted(
@@ -148,7 +138,7 @@ class Models(Narrowed, inherit_bindings=False):
         if on_hub := is_id(self._typed) and self._typed not in {model.ref for model in found}:
             options.add_option(_hub_line(self._typed))
         elif not self._shown:
-            waiting = "Looking for models…" if self._looking else _NO_FIT
+            waiting = "Looking for models…" if self._looking else NO_FIT
             options.add_option(Option(Content.styled(waiting, "$dim"), disabled=True))
         places = (index for index, model in enumerate(self._shown) if at in (model.path, model.ref))
         options.highlighted = next(places, 0) if self._shown or on_hub else None
@@ -168,13 +158,17 @@ class Models(Narrowed, inherit_bindings=False):
         box = self.query_one("#models")
         count = f"{len(self._shown)} of {len(self._found)}" if self._typed else str(len(self._found))
         box.border_title = Content(f"models · {count}{' · looking…' if self._looking else ''}")
-        typed = f"{sanitise(self._typed, newlines=False)}▏" if self._typed else _HINT
+        hint = _HINT if self._stock.here else _FAR_HINT
+        typed = f"{sanitise(self._typed, newlines=False)}▏" if self._typed else hint
         box.border_subtitle = Content(_FOLDER_HINT if self.query_one(FolderLine).display else typed)
 
     # Folders
 
     def action_add(self) -> None:
         """Ask for a folder to look into as well."""
+        if not self._stock.here:
+            self.notify(_FAR)
+            return
         self.query_one(FolderLine).open()
         self._show_hint()
 
@@ -208,29 +202,7 @@ def _hub_line(ref: str) -> Option:
 
 def add_folder(text: str) -> str:
     """Have models looked for in a folder from now on; why that cannot be, in one sentence, or "". Reads the disk."""
-    shown = sanitise(text, newlines=False)[:200]
-    try:
-        folder = Path(text).expanduser().absolute()
-        if not folder.is_dir():
-            return (
-                f"{shown} is a file; name the folder that it is in."
-                if folder.exists()
-                else f"There is no folder {shown}."
-            )
-    except (OSError, ValueError, RuntimeError):
-        return f"{shown} cannot be a folder of yours; check the path."
-    settings, _ = load()
-    if str(folder) in _absolute(settings.model_folders):
-        return f"Models are looked for in {shown} already."
-    try:
-        save(msgspec.structs.replace(settings, model_folders=(*settings.model_folders, str(folder))))
-    except SettingsError as fault:
-        return str(fault)
-    return ""
-
-
-def _absolute(folders: Sequence[str]) -> list[str]:
-    return [str(Path(folder).expanduser().absolute()) for folder in folders]
+    return folder_settings.add_folder(text, "model_folders", "Models are looked for in {} already.")
 
 
 def _words(model: ModelFile) -> str:

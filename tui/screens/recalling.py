@@ -34,14 +34,10 @@ _NAMES: Final = 15
 _MOST: Final = 400
 """Characters of a prompt that are shown."""
 WHATS: Final[tuple[tuple[What, str, str], ...]] = (
-    ("all", "Everything", "Both prompts, the seed and all parameters, as far as the image says them."),
-    ("prompt", "Only the prompt", "The prompt and the negative prompt."),
-    ("seed", "Only the seed", "The seed, its variation, and where the noise is drawn."),
-    (
-        "parameters",
-        "Only the parameters",
-        "Model, size, steps, sampler and all the rest but prompts and seed.",
-    ),
+    ("all", "All of it", "Prompt, seed, model and parameters: Enter makes it again."),
+    ("prompt", "The prompt", "Prompt and negative prompt; all else stays."),
+    ("seed", "The seed", "Another image from the same noise."),
+    ("parameters", "The parameters", "Size, steps, sampler and the like; your prompt and seed stay."),
 )
 """What of an image can be brought back: its name, a title and a sentence."""
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sdcore.engine import messages as m
 from sdcore.spec.choices import is_flow_family
+from tui.actions import BY_NAME
+from tui.durations import clock, rate
 from tui.jobs import Job, JobBook
 from tui.parameter_row import model_name
 from tui.widgets.head import HeadLine
 from tui.widgets.plot import SchedulePlot
-from tui.widgets.progress import ProgressLine, clock, rate
+from tui.widgets.progress import ProgressLine
 from tui.widgets.sigma_table import SigmaTable
 from tui.widgets.status import MessageLine, Tone, memory_needs
 
@@ -34,12 +36,18 @@ class RunView:
         self.family = ""
         self.loading = ""
         self.plan_request = 0
+        self.queue: tuple[str, ...] = ()
+        """What is special about the queue: that it is paused, or that it goes on without end."""
+        self.held: frozenset[str] = frozenset()
+        """The jobs that wait to be released."""
         self.needs = ("", False)
         """How much memory the settings need, and whether there is less."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.EngineStarting: self._engine_starting,
             m.EngineReady: self._engine_ready,
             m.EngineFailed: self._engine_failed,
+            m.LineLost: self._line_lost,
+            m.LineBack: self._line_back,
             m.ModelLoading: self._model_loading,
             m.ModelLoaded: self._model_loaded,
             m.ModelFailed: self._model_failed,
@@ -51,6 +59,8 @@ class RunView:
             m.JobCancelled: self._cancelled,
             m.JobFailed: self._failed,
             m.JobNotice: self._noticed,
+            m.JobStalled: self._stalled,
+            m.QueueState: self._queue_told,
             m.SchedulePlanned: self._planned,
         }
 
@@ -64,9 +74,11 @@ class RunView:
 
     def show_head(self) -> None:
         """Model, device and queue in the head line."""
-        waiting = len(self.book.waiting)
+        held = len(self.held & self.book.waiting.keys())
+        waiting = len(self.book.waiting) - held
         going_on = [self.loading] if self.loading else []
-        going_on += [f"{waiting} queued"] if waiting else []
+        going_on += [f"{count} {word}" for count, word in ((waiting, "queued"), (held, "held")) if count]
+        going_on += self.queue
         model = self.model or self._studio.model_named
         needs, short = self.needs
         facts = ("" if short else needs, model_name(model), self.device)
@@ -100,6 +112,18 @@ class RunView:
     def _engine_failed(self, event: m.EngineFailed) -> None:
         self.lost(f"{event.message} Press Enter to start it again.")
 
+    def _line_lost(self, event: m.LineLost) -> None:
+        self.loading = "line lost, trying again"
+        self.say(event.message, tone="alert")
+
+    def _line_back(self, event: m.LineBack) -> None:
+        """What the engine has now follows; what it had no one knows any more."""
+        self.loading = ""
+        self.book.clear()
+        self._rest()
+        self.say("The line stands again.")
+        self._studio.app.ask_for_previews()
+
     def lost(self, message: str) -> None:
         """The engine is gone; say so and how to go on."""
         if self.engine_dead:
@@ -107,9 +131,16 @@ class RunView:
         self.engine_up, self.engine_dead, self.loading = False, True, "engine stopped"
         jobs = self.book.clear()
         self._rest()
-        lost = f" {jobs} unfinished {'image was' if jobs == 1 else 'images were'} lost." if jobs else ""
-        self.say(f"{message}{lost}", tone="alert")
+        left = f" {jobs} unfinished {'image waits' if jobs == 1 else 'images wait'} for it." if jobs else ""
+        self.say(f"{message}{left}", tone="alert")
         self.show_head()
+
+    def died(self, message: str) -> None:
+        """The engine died and is being started again; what it has kept of its work is told by the next one."""
+        self.book.clear()
+        self.held = frozenset()
+        self._rest()
+        self.say(f"{message} It is being started again; what was to be made goes on.", tone="alert")
 
     # The model
 
@@ -121,6 +152,7 @@ class RunView:
         self.model, self.family, self.loading = event.model, event.family, ""
         self._studio.parameters.know(event.model, event.family)
         self._studio.counting.learn_words()
+        self._studio.completing.learn_files()
         self._studio.plan()  # what its runs need is known now
         self._studio.choosing.loaded(event.model)
         self.device = f"{event.device} {event.dtype}".strip()
@@ -134,7 +166,10 @@ class RunView:
     # Jobs
 
     def _queued(self, event: m.JobQueued) -> None:
+        running = self.book.running
         self.book.queued(event)
+        if running is not self.book.running:  # it was held on its way, and waits again
+            self._rest()
 
     def _started(self, event: m.JobStarted) -> None:
         self.loading = ""
@@ -142,7 +177,7 @@ class RunView:
         self.model = event.recipe.model
         self._table.set_schedule(event.timesteps, event.sigmas, flow=is_flow_family(self.family))
         self._plot.set_schedule(event.sigmas)
-        self.say("")
+        self.say(self._studio.drawing.said(event.job))
         self._show_pace(job)
 
     def _progress(self, event: m.JobProgress) -> None:
@@ -181,7 +216,9 @@ class RunView:
                        f"{first.width} × {first.height}" + (f" × {count}" if count > 1 else ""))  # fmt: skip
         kept = "" if event.cancelled_at is None else f" as it was after step {event.cancelled_at + 1}"
         more = f" and {count - 1} more" if count > 1 else ""
-        self.say(*(f"saved{kept} {path}{more}" for path in path_wordings(first.path)))
+        drawn = self._studio.drawing.said(event.job)
+        wordings = [f"saved{kept} {path}{more}" for path in path_wordings(first.path)]
+        self.say(*(f"{wording} · {drawn}" for wording in wordings if drawn), *wordings)
         self._studio.gallery.show_finished([Path(image.path) for image in event.images])
 
     def _cancelled(self, event: m.JobCancelled) -> None:
@@ -201,6 +238,19 @@ class RunView:
 
     def _noticed(self, event: m.JobNotice) -> None:
         self.say(event.message, tone="quiet")
+
+    def _stalled(self, event: m.JobStalled) -> None:
+        key = BY_NAME["force"].key
+        self.say(f"{event.message} {key} does that.", event.message, tone="alert")
+
+    def _queue_told(self, event: m.QueueState) -> None:
+        words = {"paused": event.paused, "without end": event.forever is not None}
+        self.queue = tuple(word for word, so in words.items() if so)
+        fresh = [why for job, why in event.held.items() if why and job not in self.held]
+        self.held = frozenset(event.held)
+        if fresh:  # not by a person's own hand
+            count = "A job is" if len(fresh) == 1 else f"{len(fresh)} jobs are"
+            self.say(f"{count} held in the queue ({BY_NAME['go_queue'].key}). {fresh[0]}")
 
     def _planned(self, event: m.SchedulePlanned) -> None:
         if event.request != self.plan_request:

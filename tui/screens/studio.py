@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
 from sdcore.engine import messages as m
+from sdcore.spec.lineage import Origin
 from sdcore.spec.recipe import Recipe
 from tui import drafts
 from tui.actions import Moment, bindings, footer
-from tui.screens.addons import pick_addon
 from tui.screens.counting import Counting
 from tui.screens.drafting import Drafting
 from tui.screens.gallery import Gallery
@@ -26,6 +27,8 @@ from tui.screens.model_choice import ModelChoice
 from tui.screens.remembering import Remembering
 from tui.screens.run_view import RunView
 from tui.screens.starting import FILES, Starting
+from tui.screens.studio_words import WordKeys
+from tui.screens.styling import StyleLine, Styling
 from tui.widgets.caption import Caption
 from tui.widgets.head import HeadLine
 from tui.widgets.panes import Column, Row
@@ -38,6 +41,8 @@ from tui.widgets.status import FooterLine, MessageLine
 
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
+    from tui.screens.completing import Completing
+    from tui.screens.drawing import Drawing
     from tui.widgets.canvas import Canvas
     from tui.widgets.recent import Recent
 
@@ -45,8 +50,9 @@ PLAN_DELAY: Final = 0.08
 _SEEDS: Final = 2**32
 _PROMPT_HELP = (
     "What the image should show. Enter generates, ^J begins a new line; at the first and last line ↑ and ↓ "
-    "walk the prompts used before. ^↑ and ^↓ weigh the word at the cursor: (word:1.1). The model reads 75 tokens at a "
-    "time; the border counts them, and a shade marks where one lot ends."
+    "walk the prompts used before, ^R searches them. Words that go on with what you write are suggested: ⇥ takes the "
+    "marked one. ^↑ and ^↓ weigh the word at the cursor: (word:1.1). The model reads 75 tokens at a time; the border "
+    "counts them, and a shade marks where one lot ends."
 )
 _NEGATIVE_HELP = "What the image should not show. Often empty."
 _WIDTHS: Final = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
@@ -56,7 +62,7 @@ _WEIGHED_BY: Final = (*_PLANNED_BY, "model", "size", "guidance", "batch", "hires
 """What the memory that a run needs depends on as well."""
 
 
-class Studio(Screen[None], inherit_bindings=False):
+class Studio(WordKeys, inherit_bindings=False):
     """The one screen that most work happens on."""
 
     BINDINGS = bindings("studio")
@@ -69,6 +75,7 @@ class Studio(Screen[None], inherit_bindings=False):
         self.drafting = Drafting(self, draft)
         self.remembering = Remembering(self)
         self.counting = Counting(self)
+        self.styling = Styling(self)
         self._plan_timer: Timer | None = None
         self.view = RunView(self)
         self.outputs = outputs
@@ -85,6 +92,7 @@ class Studio(Screen[None], inherit_bindings=False):
             with Column(id="left"):
                 yield PromptEditor("prompt", _PROMPT_HELP, walk=self.remembering.walk, id="prompt")
                 yield PromptEditor("negative", _NEGATIVE_HELP, id="negative")
+                yield StyleLine(id="style")
                 yield Parameters(Recipe(), id="parameters")
             with Column(id="middle"):
                 yield Caption(id="start")
@@ -111,7 +119,25 @@ class Studio(Screen[None], inherit_bindings=False):
         await self.gallery.open()
         await self.remembering.open()
         await self.counting.open()
+        await self.completing.open()
+        await self.styling.open()
+        gc.freeze()  # what is there now stays
+        gc.enable()
         self.ready.set()
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """What is drawn of the choices in a prompt."""
+        from tui.screens.drawing import Drawing
+
+        return Drawing(self)
+
+    @cached_property
+    def completing(self) -> Completing:
+        """What the prompt's words may go on with."""
+        from tui.screens.completing import Completing
+
+        return Completing(self)
 
     # What the panes say
 
@@ -259,12 +285,15 @@ class Studio(Screen[None], inherit_bindings=False):
             self._go_to(name)
             self.view.say(message, tone="alert")
             return
+        if self.app.queueing.editing.put_back(recipe):
+            return
         self.parameters.set_seed(recipe.seed, used=True)
         self.gallery.look_away()
         self.starting.put_away()
-        self.app.send(m.Generate(job=self.view.book.add(recipe), recipe=recipe))
+        self.drawing.send(self.styling.styled(recipe), Origin(styles=self.styling.present))
         self.view.show_head()
         self.remembering.add(recipe)
+        self.completing.used(recipe.prompt)
 
     def _go_to(self, name: str) -> None:
         editors: dict[str, Widget] = {"prompt": self.prompt, "negative_prompt": self.negative}
@@ -275,6 +304,8 @@ class Studio(Screen[None], inherit_bindings=False):
 
     def action_stop(self, *, keep: bool = False) -> None:
         """Stop the running job, or the one queued last; otherwise go back to the prompt."""
+        if self.app.queueing.editing.leave():
+            return
         book = self.view.book
         job = book.running.job if book.running else next(reversed(book.waiting), None)
         if job is not None:
@@ -282,6 +313,13 @@ class Studio(Screen[None], inherit_bindings=False):
             self.view.say("Stopping after this step.")
         else:
             self.prompt.focus()
+
+    def action_forever(self) -> None:
+        """Make one image after another of what the panes say, or make an end of it."""
+        said, fault = self.app.queueing.toggle_forever()
+        if fault:
+            self._go_to(fault)
+        self.view.say(said, tone="alert" if fault else "bright")
 
     def action_keep(self) -> None:
         """Stop the running job and save what there is."""
@@ -307,7 +345,7 @@ class Studio(Screen[None], inherit_bindings=False):
         """Bring the recipe of the shown image back."""
         path = self.gallery.shown
         if path is None:
-            self.view.say("There is no image yet whose recipe could be used.")
+            self.view.say("There is no image yet whose recipe could be used; Enter makes one.")
         else:
             self.gallery.use(path)
 
@@ -353,26 +391,6 @@ class Studio(Screen[None], inherit_bindings=False):
     def action_compare(self) -> None:
         """Lay the image that is looked at beside another."""
         self.app.comparing.open()
-
-    def action_history(self) -> None:
-        """List the prompts used before, newest first."""
-        self.remembering.choose()
-
-    def action_addons(self) -> None:
-        """List the LoRAs and embeddings there are, to name one in the prompt or the negative prompt."""
-        editor = self.negative if self.focused is self.negative else self.prompt
-        self.run_worker(pick_addon(self, editor), group="choose", exclusive=True)
-
-    def action_edit(self) -> None:
-        """Open the prompt, or the negative prompt if that is in focus, in an editor."""
-        from tui.editor import EditorError, edit
-
-        editor = self.negative if self.focused is self.negative else self.prompt
-        try:
-            editor.show(edit(self.app, editor.text))
-        except EditorError as fault:
-            self.view.say(str(fault), tone="alert")
-        editor.focus()
 
     def action_steps(self) -> None:
         """Show or hide the sigma table and the plot."""

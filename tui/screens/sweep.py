@@ -42,7 +42,7 @@ _DELAY: Final = 0.12
 """Seconds after a letter before the form is reckoned through."""
 _TELL_DELAY: Final = 0.1
 """Seconds between two looks at how far the sweep is."""
-_NOTHING_YET: Final = "Choose what to go along: Enter on x, y or z, or turn the matrix on."
+_NOTHING_YET: Final = "Choose what changes: Enter on x, y or z, or turn the matrix on."
 
 
 class SweepScreen(Screen[None], inherit_bindings=False):
@@ -233,8 +233,8 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         nothing = Choice("", "nothing", "This axis is not used.")
         name = await self.app.push_screen_wait(
             Chooser(
-                f"go along, for {letter}",
-                [nothing, *choices] if present else [*choices, nothing],
+                f"what changes along {letter}",
+                [nothing, *choices] if present else choices,
                 present=present,
             )
         )

@@ -7,7 +7,7 @@ import importlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sdcore.engine import messages as m
 from sdcore.spec.facts import ImageFacts
@@ -19,11 +19,19 @@ from tui.variations import NEIGHBOURS, Node, before, is_deepest, neighbours
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
     from tui.screens.variations import Variations
+    from tui.widgets.status import Tone
 
 _SEEDS: Final = 2**32
 _SIDE: Final = 512
 """Pixels of a picture's longer side that are kept for the grid."""
 FIRST_STRENGTH: Final = 0.2
+
+
+class Say(Protocol):
+    """Says a sentence in the message line of a screen, in the longest wording that fits."""
+
+    def __call__(self, *wordings: str, tone: Tone = "bright") -> None:
+        """Say it."""
 
 
 class Varying:
@@ -44,14 +52,16 @@ class Varying:
             m.JobFailed: self._failed,
         }
 
-    def open(self, image: Path) -> None:
-        """Show the neighbours of an image that says how it was made; have them made where there are none yet."""
-        self._app.run_worker(self._open(image), group="variations", exclusive=True)
+    def open(self, image: Path, say: Say | None = None) -> None:
+        """Show the neighbours of an image that says how it was made; have them made where there are none yet. Why that
+        cannot be is told through `say`, where none is given in the studio."""
+        self._app.run_worker(
+            self._open(image, say or self._app.studio.view.say), group="variations", exclusive=True
+        )
 
-    async def _open(self, image: Path) -> None:
+    async def _open(self, image: Path, say: Say) -> None:
         from sdcore.library.metadata import MetadataError
 
-        say = self._app.studio.view.say
         await asyncio.to_thread(importlib.import_module, "tui.screens.variations")
         from tui.screens.variations import Variations
 

@@ -247,6 +247,11 @@ class Viewer(Screen[int | None], inherit_bindings=False):
             self.say("Opening the run…")
             self.app.inspecting.open(str(self._path.resolve()))
 
+    def action_vary(self) -> None:
+        """Go on from it."""
+        if self._path is not None:
+            self.app.varying.open(self._path, self.say)
+
     def action_back(self) -> None:
         """Back to where it was opened from."""
         self.dismiss(self._place)

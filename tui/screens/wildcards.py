@@ -36,7 +36,7 @@ class WildcardList(NamedList[str], inherit_bindings=False):
     BINDINGS = bindings("named")
     TITLE_TEXT = "wildcards"
     HINT = "⏎ into the prompt · ^N new · ^E edit · ^R rename · del · esc"
-    EMPTY = "There is no wildcard yet: ^N makes a file, whose lines __its name__ in a prompt is drawn from."
+    EMPTY = "There is no wildcard yet: ^N makes a file; __its name__ in a prompt draws one of its lines."
     FAULTS = (WildcardError,)
 
     def __init__(self) -> None:

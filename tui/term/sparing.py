@@ -95,7 +95,7 @@ def _pieces(x: int, strip: Strip, console: Console) -> Iterator[tuple[int, int, 
 
 
 def _is_doubtful(text: str) -> bool:
-    return cell_len(text) != len(text)
+    return any(cell_len(character) != 1 for character in text)
 
 
 class _Difference(CompositorUpdate):

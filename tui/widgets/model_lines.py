@@ -12,8 +12,8 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.widget import Widget
 
-from sdcore.library.checkpoints import ModelFile
 from sdcore.library.fitting import Fit, fits, loaded_bytes, size_text
+from sdcore.spec.found import ModelFile
 from sdcore.spec.sanitise import sanitise
 from tui.parameter_row import short
 
@@ -98,7 +98,8 @@ def _cell(text: str, width: int, right: bool = False) -> str:
     """`text` in exactly `width` cells, its end left out where it is too long."""
     text = sanitise(text, newlines=False)
     if cell_len(text) > width:
-        return f"{set_cell_size(text, width - 1)}…"
+        # what is cut inside of a cluster of characters may be narrower than it was
+        return set_cell_size(f"{set_cell_size(text, width - 1)}…", width)
     return " " * (width - cell_len(text)) + text if right else set_cell_size(text, width)
 
 

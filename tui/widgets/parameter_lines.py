@@ -147,13 +147,17 @@ def _cut(text: str, room: int) -> str:
 
 def _end_of(text: str, room: int) -> str:
     """What is being typed, as much of its end as there is room for."""
-    while cell_len(text) > room:
-        text = f"…{text.removeprefix('…')[1:]}"
-    return text
+    if cell_len(text) <= room:
+        return text
+    end = text[-max(1, room - 1) :]  # of a text of 10,000 characters no more is measured than can be seen
+    while cell_len(end) >= room and len(end) > 1:
+        end = end[1:]
+    return f"…{end}"
 
 
 def make_asides(recipe: Recipe, family: str, *, locked: bool, used: bool) -> dict[str, tuple[str, Part]]:
-    """What stands beside values: what becomes of the seed, and the size after the second pass."""
+    """What stands beside values: what becomes of the seed, the size after the second pass, and how many variations
+    the last one follows."""
     asides: dict[str, tuple[str, Part]] = {}
     if locked:
         asides["seed"] = ("⚿ locked", "accent")
@@ -161,4 +165,6 @@ def make_asides(recipe: Recipe, family: str, *, locked: bool, used: bool) -> dic
         asides["seed"] = ("↻ random", "quiet")
     if recipe.enlarges:
         asides["hires"] = (f"→ {size_text(*recipe.final_size(multiple_of(family)))}", "quiet")
+    if recipe.earlier_variations:
+        asides["variation"] = (f"after {len(recipe.earlier_variations)} before it", "quiet")
     return asides

@@ -85,6 +85,12 @@ class PictureGrid(Paced):
         self._hint = hint
         self._panels: tuple[Panel, ...] = ()
         self._strips: list[Strip] | None = None
+        self._layout: Layout | None = None
+
+    @property
+    def columns(self) -> int:
+        """How many panels stand beside one another; 0 before anything was drawn."""
+        return self._layout.columns if self._layout is not None else 0
 
     @property
     def panels(self) -> tuple[Panel, ...]:
@@ -120,7 +126,7 @@ class PictureGrid(Paced):
         self._undrawn = False
         width, height = self.size
         self._strips = None
-        layout = arrange(self._panels, width, height)
+        layout = self._layout = arrange(self._panels, width, height)
         if layout is not None:
             rows = [
                 self._panels[start : start + layout.columns]

@@ -86,8 +86,9 @@ class PromptEditor(TextArea, inherit_bindings=False):
             super().__init__()
             self.editor = editor
 
-    def __init__(self, title: str, help_text: str, *, walk: History | None = None,
-                 completer: Completer | None = None, id: str | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, title: str, help_text: str, *, walk: History | None = None, id: str | None = None
+    ) -> None:
         self._counted = (0, 1)
         self._themed = False
         self._marks = PromptMarks()
@@ -100,7 +101,7 @@ class PromptEditor(TextArea, inherit_bindings=False):
         self.border_title = title
         self.about = help_text
         self.walk = walk
-        self.completer = completer
+        self.completer: Completer | None = None
         self._typing = False
         self.cursor_blink = False
 

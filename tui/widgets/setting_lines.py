@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from sdcore.library.config import DEFAULTS, SETTINGS
@@ -93,6 +93,4 @@ def value_text(name: str, value: Any) -> str:
 
 def _cut(text: str, width: int) -> str:
     text = sanitise(text, newlines=False)
-    while cell_len(text) > width:
-        text = f"{text[:-2]}…"
-    return text
+    return text if cell_len(text) <= width else f"{set_cell_size(text, max(0, width - 1))}…"

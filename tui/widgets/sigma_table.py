@@ -142,7 +142,7 @@ class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _follow(self, step: int) -> None:
-        """Keep the present step in sight, two rows from an edge; a page at a time, since every row that moves is sent."""
+        """Keep the present step in sight, two rows from an edge; a page at a time, as every row that moves is sent."""
         rows = self.size.height - 1
         top = self.scroll_offset.y
         if not top + 2 <= step < top + rows - 2:

@@ -1,0 +1,71 @@
+"""What the app has besides the studio: made when it is first wanted, since the first paint wants none of it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, cast
+
+from tui.typeahead import TypeAhead
+
+if TYPE_CHECKING:
+    from tui.app import SdtuiApp
+    from tui.link import Listener
+    from tui.queueing import Queueing
+    from tui.screens.comparing import Comparing
+    from tui.screens.inspecting import Inspecting
+    from tui.screens.varying import Varying
+    from tui.sweeping import Sweeping
+
+_MODULES: Final = (
+    "tui.screens.inspecting", "tui.screens.comparing", "tui.sweeping", "tui.screens.varying", "tui.queueing",
+)  # fmt: skip
+
+
+class Furnished(TypeAhead):
+    """An app with ways into its other screens, each of which listens to the engine."""
+
+    @cached_property
+    def inspecting(self) -> Inspecting:
+        """The way into a recorded run."""
+        from tui.screens.inspecting import Inspecting
+
+        return Inspecting(self._self)
+
+    @cached_property
+    def comparing(self) -> Comparing:
+        """The way to two images side by side."""
+        from tui.screens.comparing import Comparing
+
+        return Comparing(self._self)
+
+    @cached_property
+    def sweeping(self) -> Sweeping:
+        """The sweep that goes on."""
+        from tui.sweeping import Sweeping
+
+        return Sweeping(self._self)
+
+    @cached_property
+    def varying(self) -> Varying:
+        """The way to an image's variations."""
+        from tui.screens.varying import Varying
+
+        return Varying(self._self)
+
+    @cached_property
+    def queueing(self) -> Queueing:
+        """The queue as the engine tells of it."""
+        from tui.queueing import Queueing
+
+        return Queueing(self._self)
+
+    async def furnish(self) -> list[Listener]:
+        """All of it; what has to be imported is, on a thread."""
+        await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _MODULES])
+        return [self.inspecting, self.comparing, self.sweeping, self.varying, self.queueing]
+
+    @property
+    def _self(self) -> SdtuiApp:
+        return cast("SdtuiApp", self)

@@ -1,0 +1,182 @@
+"""The models, LoRA files and embeddings that the engine can use: those of this machine, or of the one that it is on."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sdcore.engine import messages as m
+
+if TYPE_CHECKING:
+    from sdcore.spec.found import Addon, ModelFile
+
+_PIECE_SECONDS: Final = 0.15
+"""How often a search tells what it has found meanwhile."""
+
+
+class Stock(Protocol):
+    """What there is to make images with. Nothing here raises, or blocks the event loop."""
+
+    here: bool
+    """Whether it lies on this machine."""
+
+    def models(self) -> AsyncGenerator[list[ModelFile], None]:
+        """All models, in pieces, as they are found; closing it ends the search."""
+
+    async def hash_of(self, model: ModelFile) -> str:
+        """What names the weights of one of them, "" where that was not reckoned yet."""
+
+    async def model(self, ref: str) -> ModelFile | None:
+        """The model that a recipe calls `ref`."""
+
+    async def addons(self) -> list[Addon]:
+        """The LoRA files and embeddings, in the order of `library.addons.find_addons`."""
+
+
+async def all_models(stock: Stock) -> list[ModelFile]:
+    """All models, once the search is over."""
+    return [model async for piece in stock.models() for model in piece]
+
+
+class LocalStock:
+    """What lies on this machine: read from its disks, on threads."""
+
+    here = True
+
+    async def models(self) -> AsyncGenerator[list[ModelFile], None]:
+        """See `Stock`."""
+        from sdcore.library.checkpoints import iter_models
+
+        found: list[ModelFile] = []
+        stop = threading.Event()
+
+        def search() -> None:
+            for model in iter_models(stop=stop.is_set):
+                found.append(model)
+                if stop.is_set():
+                    return
+
+        searching = asyncio.create_task(asyncio.to_thread(search))
+        told = 0
+        try:
+            while not searching.done() or told < len(found):
+                await asyncio.wait((searching,), timeout=_PIECE_SECONDS)
+                piece = found[told:]
+                told += len(piece)
+                if piece:
+                    yield piece
+        finally:
+            stop.set()
+
+    async def hash_of(self, model: ModelFile) -> str:
+        """See `Stock`."""
+        from sdcore.engine.stock import hash_of
+
+        return await asyncio.to_thread(hash_of, model)
+
+    async def model(self, ref: str) -> ModelFile | None:
+        """See `Stock`."""
+        from sdcore.library.checkpoints import UnknownModelError, describe
+
+        try:
+            return await asyncio.to_thread(describe, ref)
+        except UnknownModelError:
+            return None
+
+    async def addons(self) -> list[Addon]:
+        """See `Stock`."""
+        from sdcore.library.addons import find_addons
+
+        return await asyncio.to_thread(find_addons)
+
+
+class _Search:
+    """One question for models: whoever asks meanwhile hears the same answer."""
+
+    def __init__(self, request: int) -> None:
+        self.request = request
+        self.found: list[ModelFile] = []
+        self.done = False
+        self.changed = asyncio.Event()
+
+    def end(self) -> None:
+        self.done = True
+        self.changed.set()
+
+
+class FarStock:
+    """What lies on the engine's machine, as the engine tells. A listener of its events."""
+
+    here = False
+
+    def __init__(self, send: Callable[[m.AnyCommand], None]) -> None:
+        self._send = send
+        self._numbers = itertools.count(1)
+        self._search: _Search | None = None
+        self._hashes: dict[str, str] = {}
+        self._addons: asyncio.Future[list[Addon]] | None = None
+
+    async def models(self) -> AsyncGenerator[list[ModelFile], None]:
+        """See `Stock`."""
+        search = self._search
+        if search is None or search.done:
+            self._search = search = _Search(next(self._numbers))
+            self._send(m.ListModels(request=search.request))
+        told = 0
+        while not search.done or told < len(search.found):
+            if told == len(search.found):
+                search.changed.clear()
+                await search.changed.wait()
+            piece = search.found[told:]
+            told += len(piece)
+            if piece:
+                yield piece
+
+    async def hash_of(self, model: ModelFile) -> str:
+        """See `Stock`."""
+        return self._hashes.get(model.path, "")
+
+    async def model(self, ref: str) -> ModelFile | None:
+        """See `Stock`."""
+        known = self._search.found if self._search is not None else []
+        found = next((one for one in known if ref in (one.ref, one.path)), None)
+        if found is not None:
+            return found
+        return next((one for one in await all_models(self) if ref in (one.ref, one.path, one.name)), None)
+
+    async def addons(self) -> list[Addon]:
+        """See `Stock`."""
+        if self._addons is None or self._addons.done():
+            self._addons = asyncio.get_running_loop().create_future()
+            self._send(m.ListAddons(request=next(self._numbers)))
+        return await asyncio.shield(self._addons)
+
+    def handle(self, event: m.AnyEvent) -> None:
+        """Take an answer up."""
+        match event:
+            case m.ModelsFound() if self._search is not None and event.request == self._search.request:
+                self._search.found += event.models
+                self._hashes |= event.hashes
+                self._search.done = event.done
+                self._search.changed.set()
+            case m.AddonsFound():
+                self._answer(list(event.addons))
+            case m.LineLost() | m.EngineFailed():
+                self._end()
+
+    def lost(self, message: str) -> None:
+        """The engine is gone."""
+        self._end()
+
+    def _end(self) -> None:
+        """Nobody answers any more."""
+        if self._search is not None:
+            self._search.end()
+        self._answer([])
+
+    def _answer(self, addons: list[Addon]) -> None:
+        if self._addons is not None and not self._addons.done():
+            self._addons.set_result(addons)
