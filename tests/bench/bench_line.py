@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from tests.bench.bench_terminal import QUEUED, home
@@ -31,8 +32,9 @@ LETTERS: Final = "".join(map(chr, range(0x410, 0x450)))
 @contextmanager
 def line(*arguments: str, rate: float = RATE) -> Iterator[SlowLine]:
     """The app behind a slow line, ready to be typed into."""
-    with home():
+    with home() as folder:
         found = SlowLine(*arguments, rate=rate, delay=DELAY)
+        found.home = folder
         try:
             found.run_until(lambda: b"japanese" in found.shown)
             found.run(6.0)
@@ -72,9 +74,28 @@ def quiet(slow: SlowLine) -> tuple[int, int]:
     return idle, len(slow.shown) - before
 
 
+def stalled(slow: SlowLine, folder: Path, seconds: float) -> tuple[float, float, int]:
+    """Images a second while the terminal reads, and while it does not, and by how many KiB the app has grown by it."""
+
+    def rate() -> float:
+        before = len(list(folder.rglob("[0-9]*.png")))
+        slow.run(seconds)
+        return (len(list(folder.rglob("[0-9]*.png"))) - before) / seconds
+
+    slow.type("\r" * QUEUED * 3)
+    slow.run(3.0)
+    reading, memory = rate(), slow.memory()
+    slow.stalled = True
+    silent, grown = rate(), slow.memory() - memory
+    slow.stalled = False
+    slow.run(2.0)
+    return reading, silent, grown
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stall", type=float, default=20.0, help="seconds that the terminal does not read")
     parser.add_argument("--presses", type=int, default=40, choices=range(1, len(LETTERS) + 1), metavar="N")
     options = parser.parse_args()
     print(f"{RATE / 1000:.0f} KB/s, {2 * DELAY * 1000:.0f} ms there and back")
@@ -85,6 +106,12 @@ def main() -> None:
             seconds, rate = sampling(slow, options.presses)
         p50, p95 = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.95)]
         print(f"{name:<14}{p50 * 1000:14.0f} ms{p95 * 1000:7.0f} ms{rate:18,.0f}{idle:16,}{moved:15,}")
+    with line(*KINDS["truecolor"]) as slow:
+        reading, silent, grown = stalled(slow, slow.home / "outputs", options.stall)
+    print(
+        f"a terminal that stops reading for {options.stall:.0f} s: {reading:.2f} images/s before, {silent:.2f} "
+        f"meanwhile; the app grew by {grown:,} KiB"
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import re
 import select
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 from tests.terminal.terminal import PATIENCE, Terminal
@@ -33,6 +34,8 @@ class SlowLine:
         self.rate = rate
         self.stalled = False
         """Whether the terminal has stopped to read."""
+        self.home = Path()
+        """Where the program keeps what it has."""
         self._delay = delay
         self._terminal = Terminal(
             *arguments, columns=columns, rows=rows, environment=environment, emulate=False
@@ -48,6 +51,11 @@ class SlowLine:
     def alive(self) -> bool:
         """Whether the program still runs."""
         return self._terminal.alive
+
+    def memory(self) -> int:
+        """KiB of memory that the program holds."""
+        status = Path(f"/proc/{self._terminal._process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
 
     def close(self) -> None:
         """End the program."""
