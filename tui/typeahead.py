@@ -15,8 +15,10 @@ from textual.app import App
 from textual.message import Message
 from textual.timer import Timer
 
-_PATIENCE: Final = 0.1
+_PATIENCE: Final = 0.3
 """Seconds after which the next key goes on its way whatever became of the one before: its widget may be gone."""
+_MOUNTING: Final = 0.01
+"""Seconds after which it is looked again whether a screen that was just opened has its parts: no key may come before."""
 
 
 class KeyDone(Message):
@@ -48,6 +50,9 @@ class TypeAhead(App[None]):
 
     async def _let_go(self, event: events.Key | events.Paste) -> None:
         self._under_way = True
+        if not self.screen.is_mounted:
+            self.set_timer(_MOUNTING, lambda: self._let_go(event))
+            return
         self._number += 1
         target = self.focused or self.screen
         await super().on_event(event)

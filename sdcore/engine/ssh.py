@@ -136,16 +136,17 @@ class Line:
         assert process is not None  # it ended or said nothing of ours
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_CLOSE_SECONDS)
-        said = self._last_words(process)
-        if process.returncode == _NOT_FOUND or said.endswith("not found"):
+        said = self._words(process)
+        if process.returncode == _NOT_FOUND or any(line.endswith("not found") for line in said):
             return (
                 f"There is no {self._remote} on {self.target}: say where it is with --remote-command, for example "
                 "--remote-command '~/sdtui/.venv/bin/sdtui'."
             )
-        return f"No line to {self.target}: {said or 'the other side is no sdtui of this version'}."
+        return f"No line to {self.target}: {said[-1] if said else 'the other side is no sdtui of this version'}."
 
     @staticmethod
-    def _last_words(process: subprocess.Popen[bytes]) -> str:
+    def _words(process: subprocess.Popen[bytes]) -> list[str]:
+        """What ssh and the other side said, a line each, fit to be shown."""
         assert process.stderr is not None
         heard = b""
         while select.select([process.stderr], [], [], 0)[0]:
@@ -153,8 +154,8 @@ class Line:
             if not piece or len(heard) > _MAX_GREETING:
                 break
             heard += piece
-        lines = [line.strip() for line in heard.decode(errors="replace").splitlines() if line.strip()]
-        return sanitise(lines[-1], newlines=False).rstrip(".")[:300] if lines else ""
+        lines = (line.strip() for line in heard.decode(errors="replace").splitlines())
+        return [sanitise(line, newlines=False).rstrip(".")[:300] for line in lines if line]
 
     def _end(self) -> None:
         process, self._process = self._process, None
