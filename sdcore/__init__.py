@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sdcore.diffusion.loop import Step, sample
     from sdcore.diffusion.model import Model, ModelError
     from sdcore.diffusion.trace import Trace
+    from sdcore.library.exporting import ExportError, export
     from sdcore.library.metadata import ImageFacts, MetadataError, read_image
     from sdcore.library.outputs import OutputError, save_image
     from sdcore.opening import open_model
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AddonError",
+    "ExportError",
     "ImageFacts",
     "MetadataError",
     "Model",
@@ -41,6 +43,7 @@ __all__ = [
     "RecipeError",
     "Step",
     "Trace",
+    "export",
     "fork",
     "image_grid",
     "open_model",
@@ -51,6 +54,7 @@ __all__ = [
 
 _HOMES = {
     "AddonError": "sdcore.diffusion.addons.lora",
+    "ExportError": "sdcore.library.exporting",
     "ImageFacts": "sdcore.library.metadata",
     "MetadataError": "sdcore.library.metadata",
     "Model": "sdcore.diffusion.model",
@@ -61,6 +65,7 @@ _HOMES = {
     "RecipeError": "sdcore.spec.recipe",
     "Step": "sdcore.diffusion.loop",
     "Trace": "sdcore.diffusion.trace",
+    "export": "sdcore.library.exporting",
     "fork": "sdcore.diffusion.fork",
     "image_grid": "sdcore.diffusion.images",
     "open_model": "sdcore.opening",

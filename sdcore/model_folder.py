@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from sdcore.regular import open_regular
 from sdcore.spec.families import FAMILIES
 from sdcore.spec.sanitise import sanitise
 from sdcore.weights import SUFFIX, HeaderError, check_weights
@@ -114,7 +115,7 @@ def family_in(layout: Layout, network: Mapping[str, Any]) -> str:
 def read_config(path: Path) -> dict[str, Any]:
     """The JSON object in a small file, empty where there is none that can be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(MAX_CONFIG + 1)
         return msgspec.json.decode(content, type=dict[str, Any]) if len(content) <= MAX_CONFIG else {}
     except (OSError, ValueError, RecursionError):  # msgspec's and Unicode's faults are ValueErrors

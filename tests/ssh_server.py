@@ -105,8 +105,30 @@ class SshServer:
             process.command or "true", env=env, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        await process.redirect(shell.stdin, shell.stdout, shell.stderr)
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        assert shell.stderr is not None
+        feeding = asyncio.create_task(_feed(process, shell.stdin))
+        await asyncio.gather(_pump(shell.stdout, process.stdout), _pump(shell.stderr, process.stderr))
         process.exit(await shell.wait())
+        feeding.cancel()
+
+
+async def _feed(process: asyncssh.SSHServerProcess[bytes], into: asyncio.StreamWriter) -> None:
+    """What comes over the line, until it ends; a program that is gone takes no more."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await process.stdin.read(1 << 16):
+            into.write(data)
+            await into.drain()
+    into.close()
+
+
+async def _pump(out: asyncio.StreamReader, into: asyncssh.SSHWriter[bytes]) -> None:
+    """What a program says, until it says no more or nobody listens."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await out.read(1 << 16):
+            into.write(data)
+            await into.drain()
 
 
 async def _in_terminal(process: asyncssh.SSHServerProcess[bytes], env: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -50,6 +51,8 @@ __all__ = ["EngineClient", "EngineError"]
 _START_SECONDS: Final = 30.0
 _RETRY_SECONDS: Final = 0.03
 _EXIT_SECONDS: Final = 1.0
+HELLO_SECONDS: Final = 10.0
+"""An engine that says nothing for so long hangs."""
 
 
 class EngineClient:
@@ -74,7 +77,6 @@ class EngineClient:
         self._unsent: list[AnyCommand] = []
         self._preview: SetPreview | None = None
         self._expects_end = False
-        self._peer = 0
         self._oom_kills = 0
 
     @property
@@ -132,9 +134,8 @@ class EngineClient:
 
     def kill(self) -> None:
         """End the engine at once, where it is a process of this machine: it may not even listen any more."""
-        if self._peer > 1:
-            with contextlib.suppress(OSError):
-                os.kill(self._peer, signal.SIGKILL)
+        if self._path is None:
+            kill_engine()
 
     async def close(self) -> None:
         """Leave the engine. Its jobs go on, unless `Shutdown` was sent. The events end."""
@@ -172,7 +173,6 @@ class EngineClient:
 
     def _attach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self._peer = wire.peer(writer.get_extra_info("socket")) if self._path is None else 0
         self._oom_kills = oom_kills()
         self._expects_end = False
         commands, self._unsent = self._unsent, []
@@ -215,6 +215,16 @@ class EngineClient:
         return f"The engine stopped unexpectedly{reason}; see {log_path()}."
 
 
+def kill_engine() -> bool:
+    """End this machine's engine by a signal that it cannot overhear; whether there is one that can be told."""
+    with socket.socket(socket.AF_UNIX) as line, contextlib.suppress(OSError):
+        line.connect(str(wire.socket_path()))
+        if wire.is_own(line) and (process := wire.peer(line)) > 1:
+            os.kill(process, signal.SIGKILL)
+            return True
+    return False
+
+
 async def _open(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
     """A greeted connection, or None where nobody answers. Raises `EngineError` for an engine unlike ours."""
     try:
@@ -227,10 +237,13 @@ async def _open(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]
     try:
         if not wire.is_own(writer.get_extra_info("socket")):
             raise EngineError(f"{path} belongs to somebody else: set SDTUI_HOME to another folder.")
-        payload = await wire.read_frame(reader, wire.MAX_COMMAND)
+        async with asyncio.timeout(HELLO_SECONDS):
+            payload = await wire.read_frame(reader, wire.MAX_COMMAND)
         if payload is not None:  # else it was about to end
             _check(msgspec.msgpack.decode(payload, type=wire.Hello))
             greeted = True
+    except TimeoutError as error:
+        raise EngineError("The engine does not answer; end it with sdtui stop --force.") from error
     except (wire.WireError, msgspec.DecodeError) as error:
         raise EngineError(f"What listens at {path} is no engine of sdtui: remove it.") from error
     finally:

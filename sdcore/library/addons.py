@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from sdcore.library.folders import FoundFile, Place, Stop, look_at, roots, walk
 from sdcore.library.hashes import sha256_of
 from sdcore.library.record import AddonUse
+from sdcore.spec.found import Addon, AddonKind
 from sdcore.spec.sanitise import sanitise
 from sdcore.weights import Header, HeaderError, read_header
-
-AddonKind = Literal["LoRA", "textual inversion"]
 
 KINDS: Final[tuple[AddonKind, ...]] = ("LoRA", "textual inversion")
 MOST_WORDS: Final = 8
@@ -27,32 +26,6 @@ HASH_LENGTH: Final = 12
 _LONGEST_WORD: Final = 80
 _LAYOUTS: Final = ("kohya", "peft", "diffusers")
 """The layouts of LoRA files that are read (see `sniff.Sniffed`)."""
-
-
-class Addon(msgspec.Struct, frozen=True, kw_only=True):
-    """A LoRA file or a textual inversion.
-
-    `families` are those of the models that it fits, none where that cannot be told. `words` are those that call forth
-    what a LoRA was trained on, `vectors` counts the tokens that an inversion takes. `problem` completes "This file …"
-    or is a sentence where it cannot be used.
-    """
-
-    kind: AddonKind
-    name: str
-    path: str
-    families: tuple[str, ...] = ()
-    bytes: int = 0
-    words: tuple[str, ...] = ()
-    vectors: int = 0
-    problem: str = ""
-
-    def misfit(self, family: str) -> str:
-        """Why it cannot be added to a model of `family`, as a sentence; "" if it can, as far as one can tell."""
-        if self.problem:
-            return self.problem
-        if self.families and family and family not in self.families:
-            return f"{_shown(self.name)} is for {' or '.join(self.families)}, and the model is {family}."
-        return ""
 
 
 def find_addons(folders: Iterable[str] | None = None, stop: Stop | None = None) -> list[Addon]:

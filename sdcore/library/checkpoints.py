@@ -7,9 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
-
-import msgspec
+from typing import Any, Final
 
 from sdcore import tiny
 from sdcore.library.fingerprints import INPAINTING_CHANNELS
@@ -24,6 +22,7 @@ from sdcore.model_folder import (
     weights_of,
 )
 from sdcore.spec.families import FAMILIES, variant_of
+from sdcore.spec.found import ModelFile
 from sdcore.spec.sanitise import sanitise
 from sdcore.weights import SUFFIX, HeaderError, read_header
 
@@ -33,46 +32,6 @@ _NATIVE_SIZES: Final = {family.name: family.native_size for family in FAMILIES}
 _MAX_SIDE: Final = 1024
 """The largest side in latents that a config is believed to say."""
 _SHOWN: Final = 3
-
-
-class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A model on disk: a folder in the layout of diffusers or one file. `bytes` is the size of all that belongs to it.
-
-    `family` is one of `sdcore.spec.families`, "" where there is none that fits; `variant` is the way it was distilled,
-    where tensors or name tell. `native_size` is the side in pixels of the images that it was trained on. `parameters`
-    and `dtype` (as in `sdcore.weights.BITS`) are those of its networks, 0 and "" where they cannot be told. `hub` says
-    that the name is its id on the Hugging Face hub; `whole`, that text encoder and VAE come with the network; `title`
-    is what people call it where that is more than its family.
-    `problem` is a sentence that says why it cannot be loaded, "" if nothing speaks against it.
-    """
-
-    name: str
-    path: str
-    family: str
-    bytes: int
-    bundled: bool
-    native_size: int
-    kind: Literal["folder", "file"] = "folder"
-    variant: str = ""
-    inpainting: bool = False
-    parameters: int = 0
-    dtype: str = ""
-    hub: bool = False
-    whole: bool = True
-    title: str = ""
-    problem: str = ""
-
-    @property
-    def ref(self) -> str:
-        """What a `Recipe` calls it: a name that means the same on every machine, or its path."""
-        return self.name if self.bundled or self.hub else self.path
-
-    @property
-    def what(self) -> str:
-        """What it is in a word or three, for example "SDXL Turbo inpainting"."""
-        name = self.title or self.family or "unknown"
-        words = (name, self.variant, "inpainting" if self.inpainting else "")
-        return " ".join(word for word in words if word)
 
 
 class UnknownModelError(LookupError):

@@ -74,6 +74,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Show images of", "Folders", "Folders of images, of any program, that the library shows besides ours. Nothing "
         "in them is changed.",
     )] = ()  # fmt: skip
+    wildcards_folder: Annotated[str, folder(
+        "Wildcard files in", "Folders", "The folder of the files that __name__ in a prompt is drawn from. Empty: the "
+        "usual one.",
+    )] = ""  # fmt: skip
     offline: Annotated[bool, switch(
         "Stay offline", "Folders", "Nothing is downloaded; models are those that are on this machine.",
     )] = False  # fmt: skip
@@ -112,6 +116,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def outputs_dir(self) -> Path:
         """The folder of the images, absolute."""
         return Path(self.outputs).expanduser().absolute() if self.outputs else paths.outputs_dir()
+
+    def wildcards_dir(self) -> Path:
+        """The folder of the wildcard files, absolute."""
+        named = self.wildcards_folder
+        return Path(named).expanduser().absolute() if named else paths.wildcards_dir()
 
 
 class SettingsError(Exception):

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from PIL import Image, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
 from sdcore.atomic import write_new
 from sdcore.library import record, xmp
 from sdcore.library.metadata import BROKEN, MetadataError, facts_of, open_image, read_texts
+from sdcore.library.outputs import text_chunks
 from sdcore.spec import infotext
 from sdcore.spec.facts import ImageFacts
 from sdcore.spec.sanitise import sanitise
@@ -103,12 +103,9 @@ def _chunks(texts: Mapping[str, str]) -> dict[str, Any]:
     """The texts as PNG chunks. What a JPEG has as its user comment, programs look for as `parameters` in a PNG."""
     if not texts:
         return {}
-    chunks = PngInfo()
     comment = {"parameters": texts.get("UserComment", "")}
     moved = "parameters" not in texts and facts_of(comment) == facts_of(texts) != ImageFacts()
-    for name, text in {**texts, **(comment if moved else {})}.items():
-        chunks.add_text(name, text)
-    return {"pnginfo": chunks}
+    return {"pnginfo": text_chunks({**texts, **(comment if moved else {})})}
 
 
 def _fields(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from sdcore.library.checkpoints import ModelFile
+from sdcore.spec.found import ModelFile
 
 Fit = Literal["", "fits", "offloads", "too large"]
 """Not known; all of it at once; only by parts that take turns, which a GPU can; not at all."""

@@ -14,6 +14,7 @@ import msgspec
 
 from sdcore.library import config, paths
 from sdcore.library.sniff import Kind, Sniffed, sniff
+from sdcore.regular import open_regular
 from sdcore.weights import PICKLES, SUFFIX, HeaderError, read_header
 
 MAX_DEPTH: Final = 6
@@ -204,7 +205,7 @@ def _snapshots(cache: Path) -> list[Path]:
 
 def _snapshot(model: Path) -> Path | None:
     try:
-        with (model / "refs" / "main").open("rb") as file:
+        with open_regular(model / "refs" / "main") as file:
             commit = file.read(80).decode("ascii").strip()
         found = model / "snapshots" / Path(commit).name
         if commit and _is_folder(found):

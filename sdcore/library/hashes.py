@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,6 +14,7 @@ import msgspec
 
 from sdcore.atomic import write_atomically
 from sdcore.library import paths
+from sdcore.regular import open_regular
 from sdcore.spec.sanitise import sanitise
 from sdcore.weights import short_hash
 
@@ -71,10 +71,8 @@ def sha256_of(
     (0..1), and `stop` asked, every 4 MiB. Raises `HashError`, and `HashStopped` when `stop` says so.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise HashError(f"{_shown(path)} is not a file.")
             key = _key(path) + (f" from {start}" if start else "")
             if known := _look_up(key, about):
                 return known

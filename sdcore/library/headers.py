@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from sdcore.library.exif import exif_texts
+from sdcore.library.record import CHUNK
 from sdcore.library.xmp import xmp_texts
 
 MAX_TEXT: Final = 1024 * 1024
@@ -131,7 +132,10 @@ class _Walk:
             (length,) = struct.unpack_from(">H", head, 2)
             if kind in _FRAMES:
                 height, width = struct.unpack(">HH", self._read(offset + 5, 4))
-            elif kind in (_APP1, _COMMENT) and (data := self._piece(offset + 4, max(0, length - 2))) is not None:
+            elif (
+                kind in (_APP1, _COMMENT)
+                and (data := self._piece(offset + 4, max(0, length - 2))) is not None
+            ):
                 self._segment(kind, data)
             offset += 2 + length
         return Header("JPEG", width, height, self.texts)
@@ -165,9 +169,10 @@ class _Walk:
 
 
 def _plain_text(data: bytes) -> dict[str, str]:
-    """tEXt. It is Latin-1 by the standard, and UTF-8 by many programs."""
+    """tEXt. It is Latin-1 by the standard, which our own record keeps to, and UTF-8 by many programs."""
     name, _, text = data.partition(b"\0")
-    return {name.decode("latin-1"): _decode(text)}
+    key = name.decode("latin-1")
+    return {key: text.decode("latin-1") if key == CHUNK else _decode(text)}
 
 
 def _decode(text: bytes) -> str:

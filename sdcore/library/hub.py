@@ -16,6 +16,7 @@ from typing import Any, Final
 from sdcore.library import config
 from sdcore.library.folders import hub_cache
 from sdcore.model_folder import INDEX, LAYOUTS, read_config
+from sdcore.secrecy import without_secrets
 from sdcore.spec.sanitise import sanitise
 from sdcore.weights import SUFFIX
 
@@ -38,7 +39,6 @@ _WORDS: Final = (
 )
 _SMALL: Final = frozenset({".json", ".txt", ".model"})
 _ID: Final = re.compile(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}", re.ASCII)
-_SECRET: Final = re.compile(r"hf_\w+|(?<=Bearer )\S+")
 _TRUE: Final = frozenset({"1", "on", "yes", "true"})
 _VARIANTS: Final = ("fp16", "")
 
@@ -230,4 +230,4 @@ def _guarded(ref: str, action: Callable[[], Path]) -> Path:
 
 def _scrubbed(error: Exception) -> str:
     first = str(error).strip().partition("\n")[0] or type(error).__name__
-    return sanitise(_SECRET.sub("…", first), newlines=False)[:200]
+    return sanitise(without_secrets(first), newlines=False)[:200]

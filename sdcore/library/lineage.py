@@ -37,7 +37,7 @@ def family(image: Path) -> list[Relative]:
         parent, changed = read_lineage(path) if path.is_file() or not line else (None, ())
         line.insert(0, (path, parent, changed))
         wanted = parent is not None and bool(parent.image)
-        path = _found(parent.image, path) if parent is not None and wanted else path
+        path = beside(parent.image, path) if parent is not None and wanted else path
     found = [
         Relative(path, generation, parent.step if parent else None, changed, path.is_file())
         for generation, (path, parent, changed) in enumerate(line)
@@ -78,13 +78,13 @@ def _changes(segments: tuple[Segment, ...]) -> tuple[str, ...]:
     return tuple(name for name in Recipe.__struct_fields__ if getattr(before, name) != getattr(after, name))
 
 
-def _found(name: str, child: Path) -> Path:
+def beside(name: str, child: Path) -> Path:
     """The image of that name in its child's folder, or in that of another day beside it."""
-    beside = child.parent / name
-    if beside.is_file() or not name:
-        return beside
+    near = child.parent / name
+    if near.is_file() or not name:
+        return near
     days = child.parent.parent.glob("????-??-??")
-    return next((day / name for day in days if (day / name).is_file()), beside)
+    return next((day / name for day in days if (day / name).is_file()), near)
 
 
 def _children(folder: Path) -> dict[str, list[tuple[Path, int, tuple[str, ...]]]]:

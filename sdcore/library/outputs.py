@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -17,6 +17,7 @@ from typing import BinaryIO, Final, cast
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from sdcore.atomic import place_new
 from sdcore.library import config, record
 from sdcore.library.record import BatchPlace
 from sdcore.spec import infotext
@@ -24,13 +25,13 @@ from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.prompt import take_extras
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
+from sdcore.spec.sweep.typed import Template
 
-__all__ = ["BatchPlace", "OutputError", "save_image", "slug"]
+__all__ = ["BatchPlace", "OutputError", "save_image", "save_png", "slug"]
 
 SLUG_LENGTH: Final = 40
 _NUMBER: Final = re.compile(r"([0-9]{5,9})-")
 _WORD: Final = re.compile(r"[a-z0-9]+")
-_NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 _REASONS: Final = {
     errno.ENOSPC: "there is no space left on that disk; make room or choose another folder",
@@ -59,6 +60,15 @@ def save_image(
     parent: Parent | None = None,
     segments: tuple[Segment, ...] = (),
     addons: tuple[record.AddonUse, ...] = (),
+    group: str = "",
+    label: str = "",
+    template: Template | None = None,
+    styles: tuple[str, ...] = (),
+    varied_from: str = "",
+    job: str = "",
+    device: str = "",
+    dtype: str = "",
+    torch: str = "",
 ) -> Path:
     """Write `image` as `folder/YYYY-MM-DD/NNNNN-seed-slug.png` and return the absolute path.
 
@@ -77,21 +87,34 @@ def save_image(
         parent=parent,
         segments=segments if len(segments) > 1 else (),
         addons=addons,
+        group=group,
+        label=label,
+        template=template,
+        styles=styles,
+        varied_from=varied_from,
+        job=job,
+        device=device,
+        dtype=dtype,
+        torch=torch,
         software=record.software(),
         created=now.isoformat(timespec="seconds"),
     )
-    chunks = PngInfo()
     text = infotext.write(
         recipe, model_hash=model_hash, version=made.software, extras=record.addon_hashes(addons)
     )
-    chunks.add_text("parameters", text)
-    chunks.add_text(record.CHUNK, record.encode(made))
+    texts = {"parameters": text, record.CHUNK: record.encode(made)}
+    return save_png(image, texts, f"{recipe.seed}-{slug(take_extras(recipe.prompt)[0])}", folder)
+
+
+def save_png(image: Image.Image, texts: Mapping[str, str], name: str, folder: Path | None = None) -> Path:
+    """Write any image as `folder/YYYY-MM-DD/NNNNN-name.png` with these text chunks; as `save_image` does otherwise."""
+    chunks = text_chunks(texts)
     place = folder
     try:
         place = config.load()[0].outputs_dir() if folder is None else folder
-        day = place.absolute() / f"{now:%Y-%m-%d}"
+        day = place.absolute() / f"{datetime.now().astimezone():%Y-%m-%d}"
         day.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _write(image, chunks, day, f"{recipe.seed}-{slug(take_extras(recipe.prompt)[0])}")
+        return _write(image, chunks, day, name)
     except OSError as fault:
         where = sanitise(str(place or "the outputs folder"), newlines=False)
         reason = _REASONS.get(fault.errno or 0, sanitise(fault.strerror or str(fault), newlines=False))
@@ -108,6 +131,18 @@ def slug(prompt: str) -> str:
             break
         name = longer
     return name or "image"
+
+
+def text_chunks(texts: Mapping[str, str]) -> PngInfo:
+    """The texts for a PNG. What is not ASCII goes into chunks of UTF-8: many programs take the others for UTF-8, though
+    they are Latin-1."""
+    chunks = PngInfo()
+    for key, text in texts.items():
+        if text.isascii():
+            chunks.add_text(key, text)
+        else:
+            chunks.add_itxt(key, text)
+    return chunks
 
 
 def _write(image: Image.Image, chunks: PngInfo, day: Path, rest: str) -> Path:
@@ -132,22 +167,11 @@ def _place(part: Path, day: Path, rest: str) -> Path:
     while True:
         target = day / f"{number:05d}-{rest}.png"
         try:
-            _link(part, target)
+            place_new(part, target)
         except FileExistsError:
             number += 1
         else:
             return target
-
-
-def _link(part: Path, target: Path) -> None:
-    try:
-        os.link(part, target)
-    except OSError as fault:
-        if fault.errno not in _NO_LINKS:
-            raise
-        # A file system without hard links: claim the name first, so that replacing it harms nobody.
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        part.replace(target)
 
 
 def _highest(day: Path) -> int:

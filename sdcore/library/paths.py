@@ -36,6 +36,11 @@ def outputs_dir() -> Path:
     return _folder("outputs", str(Path(platformdirs.user_pictures_dir()) / _APP))
 
 
+def wildcards_dir() -> Path:
+    """Wildcard files, in folders or not."""
+    return _folder("wildcards", str(Path(platformdirs.user_data_dir(_APP)) / "wildcards"))
+
+
 def inputs_dir() -> Path:
     """Copies of the images that others were made from."""
     return _folder("inputs", str(Path(platformdirs.user_data_dir(_APP)) / "inputs"))

@@ -10,6 +10,7 @@ import msgspec
 import sdcore
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe
+from sdcore.spec.sweep.typed import Template
 
 CHUNK: Final = "sdtui"
 VERSION: Final = 1
@@ -43,6 +44,12 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     A fork names its `parent`, and in `segments` all the recipes that it followed, one after another; `recipe` is
     the last of them. `cancelled_at` is the forward pass (0-based) after which the run was stopped, absent when it
     was not; `created` is an ISO 8601 time with its zone; `software` names the program and its version.
+    `job` is the engine's name of what made it, by which an engine that was killed finds what it had saved. `device`,
+    `dtype` and `torch` (its version) are where it was made: the same recipe has other last bits elsewhere.
+
+    `group` is what the images of a sweep or of a set of variations have in common, `label` what this one was called
+    among them. `template` has the prompts as they were typed where choices in them were drawn. `styles` are the names
+    of those that its prompts were put into, `varied_from` is the file name of the image that it is a variation of.
     """
 
     version: int
@@ -56,6 +63,15 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     parent: Parent | None = None
     segments: tuple[Segment, ...] = ()
     addons: tuple[AddonUse, ...] = ()
+    group: str = ""
+    label: str = ""
+    template: Template | None = None
+    styles: tuple[str, ...] = ()
+    varied_from: str = ""
+    job: str = ""
+    device: str = ""
+    dtype: str = ""
+    torch: str = ""
 
 
 _HASHES: Final = {"LoRA": "Lora hashes", "textual inversion": "TI hashes"}

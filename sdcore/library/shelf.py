@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from sdcore.library import paths
-from sdcore.library.addons import Addon, look_into, places
+from sdcore.library.addons import look_into, places
 from sdcore.library.folders import Place
+from sdcore.spec.found import Addon
 from sdcore.spec.recipe import Problem, RecipeError
 from sdcore.spec.sanitise import sanitise
 

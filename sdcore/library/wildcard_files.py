@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from sdcore.atomic import write_atomically
-from sdcore.library import paths
 from sdcore.library.trash import TrashError, throw
 from sdcore.library.wildcards import MAX_BYTES, Wildcards, path_of
 from sdcore.regular import open_regular
@@ -86,7 +85,7 @@ def _refuse_taken(name: str) -> None:
 
 def _path(name: str) -> Path:
     try:
-        return path_of(name, paths.wildcards_dir())
+        return path_of(name)
     except ValueError as fault:
         raise WildcardError(str(fault)) from fault
 

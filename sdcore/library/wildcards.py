@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from sdcore.library import paths
+from sdcore.library import config
 from sdcore.regular import open_regular
 
 SUFFIX: Final = ".txt"
@@ -25,13 +25,18 @@ NAME: Final = re.compile(r"[^\W_](?:[\w .-]{0,62}[\w-])?(?:/[^\W_](?:[\w .-]{0,6
 
 
 class Wildcards:
-    """The wildcard files below a folder, that of the person where none is named. An instance is called with a name or a
-    pattern (`animals/*`) and answers with the lines; files are read once, when they are first asked for."""
+    """The wildcard files below a folder, that of the settings where none is named. An instance is called with a name
+    or a pattern (`animals/*`) and answers with the lines; files are read once, when they are first asked for."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or paths.wildcards_dir()
+        self._folder = folder
         self._found: dict[str, Path] | None = None
         self._lines: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return self._folder or config.load()[0].wildcards_dir()
 
     def __call__(self, name: str) -> Sequence[str]:
         """The lines of every file that `name` means, in the order of their names; none where there is no such file."""
@@ -62,7 +67,7 @@ def path_of(name: str, folder: Path | None = None) -> Path:
         raise ValueError(
             "A wildcard is called by letters, digits, hyphens and blanks, with / between folders."
         )
-    return (folder or paths.wildcards_dir()) / f"{name}{SUFFIX}"
+    return Wildcards(folder).folder / f"{name}{SUFFIX}"
 
 
 def read_lines(path: Path) -> tuple[str, ...]:

@@ -7,6 +7,14 @@ import msgspec
 from sdcore.spec.recipe import Recipe
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a person came to a recipe; it decides nothing. The names of the `styles` that its prompts were put into, and
+    the file name of the image that it is a variation of."""
+
+    styles: tuple[str, ...] = ()
+    varied_from: str = ""
+
+
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of a run under one recipe, from forward pass `start` (0-based) to the next segment or the end.
 

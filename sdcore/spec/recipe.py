@@ -18,6 +18,8 @@ MAX_PROMPT: Final = 20_000
 SIZE_MULTIPLE: Final = 8
 MAX_CLIP_SKIP: Final = 12
 MAX_MASK_BLUR: Final = 256
+MAX_TURNS: Final = 100
+"""How many generations of variations a recipe can hold."""
 MAX_HIRES_SCALE: Final = 8.0
 LEAST_HIRES_STRENGTH: Final = 0.05
 """Below it a second pass would take its few steps from a table of more than the samplers have."""
@@ -26,6 +28,13 @@ FIRST_PROMPT: Final = (
 )
 FIRST_SEED: Final = 1632
 """The study notes' own example: the first thing that the app offers to make."""
+
+
+class Turn(msgspec.Struct, frozen=True, array_like=True):
+    """The initial noise turned towards that of another `seed`, as far as `strength` (0..1) says."""
+
+    seed: int
+    strength: float
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +53,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     `mask_image` has it repainted where that is white, its edge softened over `mask_blur` pixels. Both are a path, or
     "input:" and the name of a kept copy. With a `hires_scale` above 1 the image is enlarged by `hires_upscaler`
     and repainted in `hires_steps` steps (0: as many as `steps`) at `hires_strength`. `variation_strength` (0 to 1)
-    turns the initial noise towards that of `variation_seed`.
+    turns the initial noise towards that of `variation_seed`. Of a variation of a variation `earlier_variations` has the
+    turns before that one, the first first: so a whole chain of them is one recipe.
     """
 
     prompt: str = ""
@@ -74,6 +84,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     hires_upscaler: str = choices.UPSCALE_LATENT
     variation_seed: int = 0
     variation_strength: float = 0.0
+    earlier_variations: tuple[Turn, ...] = ()
 
     def for_image(self, index: int) -> Recipe:
         """The recipe of image `index` (0-based) of this batch, as a batch of one.
@@ -114,6 +125,7 @@ _ACTS_WITH: Final = {
     "hires_strength": "hires_scale",
     "hires_upscaler": "hires_scale",
     "variation_seed": "variation_strength",
+    "earlier_variations": "variation_strength",
 }
 
 
@@ -123,6 +135,18 @@ def at_rest(recipe: Recipe) -> frozenset[str]:
     plain = Recipe()
     same = {name for name in _OPTIONAL if getattr(recipe, name) == getattr(plain, name)}
     return frozenset(name for name in same if _ACTS_WITH.get(name, name) in same)
+
+
+def acting(recipe: Recipe) -> Recipe:
+    """The recipe with every field that has nothing to act with as it is in `Recipe()`: two recipes that make the same
+    image for such a reason are the same."""
+    plain = Recipe()
+    idle = {
+        name: getattr(plain, name)
+        for name, other in _ACTS_WITH.items()
+        if getattr(recipe, other) == getattr(plain, other)
+    }
+    return msgspec.structs.replace(recipe, **idle)
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -172,6 +196,7 @@ def find_problems(recipe: Recipe) -> list[Problem]:
         *_enlarging(recipe),
         _whole("variation_seed", recipe.variation_seed, 0, MAX_SEED - MAX_BATCH),
         _real("variation_strength", recipe.variation_strength, 0.0, 1.0),
+        _turns(recipe),
         None if recipe.model.strip() else Problem("model", "Name a model, for example tiny."),
     ]
     return [problem for problem in found if problem is not None]
@@ -218,6 +243,22 @@ def _real(field: str, value: float, least: float, most: float) -> Problem | None
 def _listed(field: str, value: str, known: tuple[choices.NamedChoice, ...]) -> Problem | None:
     names = [choice.name for choice in known]
     return None if value in names else _unknown(field, value, names)
+
+
+def _turns(recipe: Recipe) -> Problem | None:
+    field = "earlier_variations"
+    turns = recipe.earlier_variations
+    if turns and recipe.variation_strength == 0:
+        return Problem(field, "Earlier variations need a variation strength above 0 for the last one.")
+    if len(turns) > MAX_TURNS:
+        return Problem(field, f"A variation can have at most {MAX_TURNS} others before it, not {len(turns)}.")
+    wrong = (
+        _whole("variation_seed", turn.seed, 0, MAX_SEED)
+        or _real("variation_strength", turn.strength, 0.0, 1.0)
+        for turn in turns
+    )
+    found = next(filter(None, wrong), None)
+    return Problem(field, f"Of the earlier variations: {found.message}") if found is not None else None
 
 
 def _images(recipe: Recipe) -> list[Problem | None]:

@@ -19,7 +19,7 @@ Understand = Callable[[Any], dict[str, Any] | None]
 MOST_SAID: Final = 64 * 1024
 """Characters of a text that a field takes."""
 
-_WHOLE: Final = re.compile("-?[0-9]{1,19}")
+_WHOLE: Final = re.compile("-?[0-9]{1,20}")
 _REAL: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{0,24})?([eE][-+]?[0-9]{1,3})?")
 _SIZE: Final = re.compile("([0-9]{1,6})x([0-9]{1,6})")
 _PAIR: Final = re.compile(r"\(?'?([0-9]{1,6})'?[,*×] ?'?([0-9]{1,6})'?\)?")
@@ -29,6 +29,11 @@ _FILE_TYPES: Final = (".safetensors", ".ckpt", ".sft", ".gguf", ".pt", ".pth", "
 def whole(field: str, plus: int = 0) -> Understand:
     """A whole number of less than 64 bits, with `plus` added."""
     return lambda value: None if (number := as_whole(value)) is None else {field: number + plus}
+
+
+def seed(field: str) -> Understand:
+    """A whole number of less than 64 bits, or one of 64 bits without a sign, as ComfyUI draws them."""
+    return lambda value: None if (number := as_whole(value, 2**64)) is None else {field: number}
 
 
 def real(field: str) -> Understand:
@@ -84,12 +89,14 @@ def turns(value: Any) -> dict[str, Any] | None:
     return {"earlier_variations": tuple(found)} if found else None
 
 
-def as_whole(value: Any) -> int | None:
-    """A whole number of less than 64 bits that `value` is or spells."""
+def as_whole(value: Any, end: int = 2**63) -> int | None:
+    """A whole number that `value` is or spells, of less than 64 bits, or below another `end`."""
     spelt = isinstance(value, str) and _WHOLE.fullmatch(value.strip())
     if spelt or (isinstance(value, float) and value.is_integer()):
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) < value < end else None
+    )
 
 
 def as_real(value: Any) -> float | None:

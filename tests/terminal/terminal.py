@@ -78,6 +78,30 @@ class Terminal:
         """What a lost line does to the program in the terminal."""
         os.killpg(self._process.pid, signal.SIGHUP)
 
+    def cut(self) -> None:
+        """Close the side of the emulator, as a connection does that is gone."""
+        os.close(self._master)
+        self._master = os.open(os.devnull, os.O_RDWR)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the program."""
+        self._process.send_signal(number)
+
+    def wait_unread(self, patience: float = PATIENCE) -> int:
+        """The exit status of a program from which nothing is read any more."""
+        return self._process.wait(timeout=patience)
+
+    @property
+    def in_cooked_mode(self) -> bool:
+        """Whether the terminal echoes and reads lines, as a shell expects it."""
+        flags: int = termios.tcgetattr(self._master)[3]
+        return flags & (termios.ECHO | termios.ICANON) == termios.ECHO | termios.ICANON
+
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._process.pid
+
     @property
     def alive(self) -> bool:
         """Whether the program still runs."""

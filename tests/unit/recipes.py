@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from sdcore.spec import choices
-from sdcore.spec.recipe import MAX_BATCH, MAX_SEED, Recipe
+from sdcore.spec.recipe import MAX_BATCH, MAX_SEED, Recipe, Turn
 
 _SNIPPETS = st.sampled_from(
     [
@@ -31,7 +31,10 @@ _PATHS = st.sampled_from(["input:0123456789abcdef", "/a folder/b, c.png", '"quot
 @st.composite
 def _beginnings(draw: st.DrawFn, steps: int) -> dict[str, object]:
     """What acts of the fields that a run begins with."""
-    varied = st.fixed_dictionaries({"variation_seed": _SEEDS, "variation_strength": _SOME})
+    turns = st.lists(st.builds(Turn, _SEEDS, _SOME), max_size=3).map(tuple)
+    varied = st.fixed_dictionaries(
+        {"variation_seed": _SEEDS, "variation_strength": _SOME, "earlier_variations": turns}
+    )
     fields: dict[str, object] = dict(draw(st.just({}) | varied))
     if draw(st.booleans()):
         fields |= {"init_image": draw(_PATHS)}

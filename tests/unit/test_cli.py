@@ -45,7 +45,9 @@ def test_every_command_is_there() -> None:
             "models",
             "samplers",
             "status",
+            "attach",
             "stop",
+            "gate",
             "doctor",
             "bench",
         )
@@ -69,6 +71,8 @@ def test_every_command_is_there() -> None:
         ["generate", "x", "--guidance", "nan"],
         ["inspect"],
         ["--color", "pink"],
+        ["--host", "box", "generate", "x"],
+        ["--host", "box", "gate", "x"],
     ],
 )
 def test_wrong_usage_is_status_2_and_said_on_stderr(
@@ -214,13 +218,15 @@ def test_status_and_stop_without_an_engine(capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().out) == {"running": None, "pid": None}
 
 
-def test_show_without_a_terminal_has_no_colours_unless_asked(
-    image: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["show", str(image)]) == 0
-    assert "\x1b" not in capsys.readouterr().out
+def test_show_without_a_terminal_wants_to_know_how(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["show", str(image)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "--as halfblocks" in captured.err
+    assert cli.main(["show", str(image), "--as", "sixel"]) == 0
+    assert capsys.readouterr().out.startswith("\x1bP0;1q")
     assert cli.main(["show", str(image), "--color", "truecolor"]) == 0
-    assert "\x1b[38;2;2" in capsys.readouterr().out
+    assert "\x1b[48;2;2" in capsys.readouterr().out
 
 
 def test_columns_keep_hostile_text_in_place(capsys: pytest.CaptureFixture[str]) -> None:
@@ -315,7 +321,11 @@ def test_verify_tells_a_changed_image(
     forged = save_image(image, read_image(made["path"]).recipe(), folder=tmp_path, model_hash="0123456789")
     assert cli.main(["replay", str(forged), "--verify", "--device", "cpu"]) == 1
     said = capsys.readouterr()
-    assert said.out == "differs: 1 of 4,096 pixels, by at most 2 of 255\n"
+    first, *rows = said.out.splitlines()
+    assert first == ("differs: 1 of 4,096 pixels; of 255 at most R 2 G 0 B 0, on average R 0.000488 G 0 B 0")
+    assert rows[0].split() == ["then", "now"]
+    assert rows[1].split()[:2] == ["model", "0123456789"]
+    assert rows[2].split()[:3] == ["torch", "not", "said"]
     assert "weights are others" in said.err
 
 

@@ -16,6 +16,7 @@ from tui.files import complete, list_folder, pasted_path
     [
         ("/a/b.png\n", "/a/b.png"), ("'/a/b c.png'", "/a/b c.png"), ("/a/b\\ c.png", "/a/b c.png"),
         ("file:///a/b%20c.png", "/a/b c.png"), ("/a b.png\n/c.png", "/a b.png"), ("it's", "it's"), ("", ""),
+        ("~/a", "~/a"), ("~//a/b", "/a/b"), ("~/~/a", "~/a"), ("~/'/a b'", "/a b"), ("~/file:///a%20b", "/a b"),
     ],
 )  # fmt: skip
 def test_a_pasted_path(text: str, path: str) -> None:

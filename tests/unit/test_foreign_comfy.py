@@ -86,6 +86,17 @@ def test_values_are_followed_to_where_they_are_written() -> None:
     assert (facts.seed, facts.steps, facts.prompt) == (77, 12, "a house at night")
 
 
+@pytest.mark.parametrize("seed", [2**63 - 1, 2**63, 2**64 - 1])
+def test_seeds_of_64_bits(seed: int) -> None:
+    graph = plain()
+    graph["3"]["inputs"]["seed"] = seed
+    assert read(graph).seed == seed
+    graph["3"]["inputs"]["seed"] = str(seed)
+    assert read(graph).seed == seed
+    graph["3"]["inputs"]["seed"] = 2**64
+    assert read(graph).seed is None
+
+
 def test_conditioning_is_joined_as_our_grammar_has_it() -> None:
     graph = plain()
     graph["31"] = node("CLIPTextEncode", text="a hill", clip=["4", 1])

@@ -13,7 +13,8 @@ from sdcore.diffusion.addons.inversion import FIRST_ID, MOST_VECTORS
 from sdcore.diffusion.addons.lora import AddonError
 from sdcore.diffusion.conditioning import Conditioning
 from sdcore.diffusion.model import Model
-from sdcore.library.addons import Addon, places
+from sdcore.library.addons import places
+from sdcore.spec.found import Addon
 from sdcore.library.shelf import Shelf
 from sdcore.opening import open_model
 from sdcore.spec.recipe import Recipe

@@ -8,13 +8,15 @@ import os
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from sdcore.library import outputs, record
-from sdcore.library.metadata import read_image
+from sdcore.library.metadata import read_image, read_texts
 from sdcore.library.outputs import BatchPlace, OutputError, save_image, slug
 from sdcore.spec.recipe import Recipe
 from tests.unit.recipes import recipes
@@ -159,10 +161,23 @@ def test_what_the_record_says_besides_the_recipe(tmp_path: Path) -> None:
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recipe=recipes())
+@example(recipe=Recipe(prompt="\u00c3\u00a9", negative_prompt="\u00c2\x80"))
 def test_any_recipe_comes_back_from_its_image(recipe: Recipe, tmp_path: Path) -> None:
     facts = read_image(save_image(RED, recipe, folder=tmp_path))
     assert facts.exact
     assert facts.recipe() == recipe
+
+
+def test_text_that_looks_like_utf_8_read_as_latin_1_stays(tmp_path: Path) -> None:
+    recipe = msgspec.structs.replace(RECIPE, prompt="\u00c3\u00a9 \u00c2\x80")
+    path = save_image(RED, recipe, folder=tmp_path)
+    assert read_texts(path).texts["parameters"].startswith(recipe.prompt)
+    with Image.open(path) as image:
+        assert str(image.info["parameters"]).startswith(recipe.prompt)
+    old, texts = PngInfo(), read_texts(path).texts
+    old.add_text(record.CHUNK, texts[record.CHUNK])  # as images were written once
+    RED.save(path, pnginfo=old)
+    assert read_image(path).prompt == recipe.prompt
 
 
 def test_the_settings_name_the_folder(private_home: Path, tmp_path: Path) -> None:

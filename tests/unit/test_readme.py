@@ -13,7 +13,7 @@ from tui.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-USUAL = ("editor", "list", "folder", "help", "steps", "fork")
+USUAL = ("editor", "list", "folder", "help", "steps", "fork", "line", "ask")
 """Where keys do what they do everywhere: lists, lines of text, texts that scroll."""
 
 

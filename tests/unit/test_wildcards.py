@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdcore.library import wildcards
+from sdcore.library import config, wildcards
 from sdcore.library.wildcards import NAME, Wildcards, path_of, read_lines
 
 
@@ -46,6 +46,13 @@ def test_a_person_has_a_folder_of_their_own(private_home: Path) -> None:
     write(private_home / "wildcards", "a.txt", "1")
     assert Wildcards()("a") == ("1",)
     assert path_of("b/c") == private_home / "wildcards" / "b" / "c.txt"
+
+
+def test_the_settings_name_the_folder(private_home: Path, tmp_path: Path) -> None:
+    config.change({"wildcards_folder": str(tmp_path)})
+    write(tmp_path, "colour.txt", "red")
+    assert Wildcards()("colour") == ("red",)
+    assert path_of("a/b") == tmp_path / "a" / "b.txt"
 
 
 def test_what_is_no_wildcard_file_is_left_out(tmp_path: Path) -> None:

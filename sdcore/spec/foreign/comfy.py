@@ -82,7 +82,7 @@ def _recipe(graph: Graph, sampler: Node) -> dict[str, Any]:
     """The fields that one sampler and what feeds it tell."""
     fields: dict[str, Any] = {}
     for name, told in (
-        ("seed", values.whole("seed")), ("noise_seed", values.whole("seed")), ("steps", values.whole("steps")),
+        ("seed", values.seed("seed")), ("noise_seed", values.seed("seed")), ("steps", values.whole("steps")),
         ("cfg", values.real("guidance_scale")), ("sampler_name", values.word("sampler")),
         ("scheduler", values.word("schedule")), ("guidance", values.real("guidance_scale")),
         ("clip_skip", values.whole("clip_skip")),

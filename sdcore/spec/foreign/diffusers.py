@@ -42,7 +42,7 @@ _FIELDS: Final[Mapping[str, values.Understand]] = {
     "num_inference_steps": _STEPS, "steps": _STEPS, "inference_steps": _STEPS, "Steps": _STEPS,
     "guidance_scale": _GUIDANCE, "cfg_scale": _GUIDANCE, "guidance": _GUIDANCE, "cfg": _GUIDANCE,
     "guidance_rescale": values.real("guidance_rescale"),
-    "seed": values.whole("seed"), "Seed": values.whole("seed"), "generator_seed": values.whole("seed"),
+    "seed": values.seed("seed"), "Seed": values.seed("seed"), "generator_seed": values.seed("seed"),
     "width": values.whole("width"), "height": values.whole("height"), "size": values.size,
     "model": _pipeline_model, "model_id": _pipeline_model, "model_name": _pipeline_model, "Model": _pipeline_model,
     "pretrained_model_name_or_path": _pipeline_model, "checkpoint": _pipeline_model, "base_model": _pipeline_model,
@@ -56,7 +56,7 @@ _LEAST: Final = 2
 """Fields beside the prompt that tell such an image from one with a caption."""
 
 _DRAWN: Final[Mapping[str, values.Understand]] = {
-    "c": _PROMPT, "uc": _NEGATIVE, "steps": _STEPS, "scale": _GUIDANCE, "seed": values.whole("seed"),
+    "c": _PROMPT, "uc": _NEGATIVE, "steps": _STEPS, "scale": _GUIDANCE, "seed": values.seed("seed"),
     "sampler": values.word("sampler"), "model": values.file_name("model"), "size": values.size,
     "strength": values.real("strength"),
 }  # fmt: skip

@@ -29,7 +29,7 @@ _FIELDS: Final[Mapping[str, values.Understand]] = {
     "sampler": values.word("sampler"),
     "scheduler": values.word("schedule"),
     "vae": values.file_name("vae"),
-    "seed": values.whole("seed"),
+    "seed": values.seed("seed"),
     "clip_skip": values.whole("clip_skip"),
 }
 _TITLES: Final = {

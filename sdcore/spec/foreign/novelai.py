@@ -23,7 +23,7 @@ _FIELDS: Final[Mapping[str, values.Understand]] = {
     "height": values.whole("height"),
     "scale": values.real("guidance_scale"),
     "cfg_rescale": values.real("guidance_rescale"),
-    "seed": values.whole("seed"),
+    "seed": values.seed("seed"),
     "sampler": values.word("sampler"),
     "noise_schedule": values.word("schedule"),
     "strength": values.real("strength"),
