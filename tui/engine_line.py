@@ -20,6 +20,8 @@ RESTART_SECONDS: Final = 600.0
 """An engine that dies is started again by itself, so many times within so many seconds."""
 
 _HANG_UP_SECONDS: Final = 2.0
+_LONGEST_SECONDS: Final = 0.005
+"""How long events that came at once are shown without a look at the keys."""
 _FORCE_SECONDS: Final = 3.0
 _ANSWERS: Final = (m.JobQueued, m.JobFinished, m.JobCancelled, m.JobFailed)
 
@@ -107,7 +109,11 @@ class EngineLine:
 
     async def _show_events(self, engine: Engine) -> bool:
         """Give events to the listeners until there are no more; whether the engine died and is to be started again."""
+        rested = time.monotonic()
         async for event in engine.events():
+            if time.monotonic() - rested > _LONGEST_SECONDS:
+                await asyncio.sleep(0)
+                rested = time.monotonic()
             if isinstance(event, m.EngineFailed) and event.died and self._may_restart():
                 self._app.studio.view.died(event.message)
                 for listener in self._listeners[1:]:

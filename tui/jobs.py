@@ -50,11 +50,13 @@ class JobBook:
     def __init__(self) -> None:
         self.waiting: dict[str, Recipe] = {}
         self.running: Job | None = None
+        self.held: frozenset[str] = frozenset()
+        """Of those that wait, the ones that are not made until they are released; others may be among them."""
 
     @property
     def busy(self) -> bool:
-        """Whether anything is queued or running."""
-        return bool(self.waiting) or self.running is not None
+        """Whether anything is being made, or will be without a word."""
+        return self.running is not None or not self.held.issuperset(self.waiting)
 
     def add(self, recipe: Recipe) -> str:
         """Note a job that is about to be sent; returns its new identifier."""
@@ -96,6 +98,7 @@ class JobBook:
     def clear(self) -> int:
         """Forget all: the engine is gone. Returns how many jobs were lost."""
         lost = len(self.waiting) + (self.running is not None)
+        self.held = frozenset()
         self.waiting.clear()
         self.running = None
         return lost

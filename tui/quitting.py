@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from tui.app import SdtuiApp
 
 _ENDLESS: Final = "Images are made without end."
+_LEAVE: Final = {
+    False: ("Leave, and let the engine finish", "It saves what it makes as usual, and ends after it."),
+    True: (
+        "Leave, and let the engine go on",
+        "It makes and saves images until it is told to end: sdtui stop.",
+    ),
+}
+"""By whether images are made without end."""
 
 
 async def may_leave(app: SdtuiApp) -> bool:
@@ -22,7 +30,7 @@ async def may_leave(app: SdtuiApp) -> bool:
     if not jobs and not endless:
         return True
     answer = await app.push_screen_wait(Chooser("quit", [
-        Choice("finish", "Leave, and let the engine finish", "It saves what it makes as usual, and ends after it."),
+        Choice("finish", *_LEAVE[endless]),
         Choice("keep", "Stop, and keep the rest", "What is unfinished is held in the queue for the next time."),
         Choice("drop", "Stop, and drop the rest", "What is unfinished is lost."),
         Choice("stay", "Stay", "Nothing changes."),

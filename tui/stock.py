@@ -59,7 +59,7 @@ class LocalStock:
                 if stop.is_set():
                     return
 
-        searching = asyncio.create_task(asyncio.to_thread(search))
+        searching = asyncio.get_running_loop().run_in_executor(None, search)
         told = 0
         try:
             while not searching.done() or told < len(found):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.sweep_run import Spot, SweepRun
 
 _KEEP_DELAY: Final = 1.0
-_AT_ONCE: Final = 40
+_AT_ONCE: Final = 10
 """Commands that are sent between two looks at the keys."""
 
 Watcher = Callable[["Spot | None"], None]
@@ -69,7 +69,7 @@ class Sweeping:
         from tui.sweep_run import SweepRun
 
         self._looked = True
-        run = SweepRun.begin(sweep, plan, recipe, styles)
+        run = await asyncio.to_thread(SweepRun.begin, sweep, plan, recipe, styles)
         self._take(run)
         if self._app.studio.view.engine_dead:
             self._app.open_engine()
@@ -83,7 +83,7 @@ class Sweeping:
         self._tell(None)
 
     async def _send(self, run: SweepRun) -> None:
-        for place, command in enumerate(run.commands()):
+        for place, command in enumerate(await asyncio.to_thread(run.commands)):
             if place % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
             self._app.send(command)

@@ -18,7 +18,7 @@ from textual.timer import Timer
 _PATIENCE: Final = 0.3
 """Seconds after which the next key goes on its way whatever became of the one before: its widget may be gone."""
 _MOUNTING: Final = 0.01
-"""Seconds after which it is looked again whether a screen that was just opened has its parts: no key may come before."""
+"""Seconds after which it is looked again whether a screen that is opened has its parts: no key may come before."""
 
 
 class KeyDone(Message):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
@@ -95,3 +99,20 @@ async def test_what_was_set_aside_is_told(make_app: MakeApp, engine: FakeEngine)
         await settle(app, pilot)
         assert app.studio.query_one(MessageLine).text == "A job is held in the queue (⌥q). It died twice."
         assert "1 queued · 2 held" in app.studio.query_one(HeadLine).text
+
+
+async def test_events_that_come_at_once_leave_the_keys_their_turn(
+    make_app: MakeApp, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.engine_line._LONGEST_SECONDS", 0.0)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(app, pilot)
+        engine.tell(
+            *(m.JobQueued(job=f"job {place}", position=place, recipe=Recipe()) for place in range(100))
+        )
+        turns = 0
+        while len(app.studio.view.book.waiting) < 100:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns > 50

@@ -127,7 +127,7 @@ async def test_nothing_was_used_yet(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot, "ctrl+o")
-        assert lines(screen) == ["No prompt was used before."]
+        assert lines(screen) == ["No prompt yet: every one that an image is made from is kept here."]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")

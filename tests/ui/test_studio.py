@@ -19,6 +19,7 @@ from tests.ui.fake_engine import FakeEngine
 from tui import drafts
 from tui.app import SdtuiApp
 from tui.drafts import Draft
+from tui.screens.chooser import ChoiceList
 from tui.widgets.head import HeadLine
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine
@@ -175,6 +176,25 @@ async def test_a_run_is_interrupted(make_app: MakeApp, engine: FakeEngine, key: 
         assert message(app).text == "Stopped after 3 of 30 steps; nothing was saved."
         assert not app.studio.view.book.busy
         assert app.studio.prompt.text == FIRST_PROMPT
+
+
+async def test_what_is_held_keeps_nothing_busy(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        engine.ready()
+        await pilot.press("enter", "enter")
+        first, second = (command.job for command in engine.commands(m.Generate))
+        book = app.studio.view.book
+        engine.tell(m.QueueState(order=(first, second), seconds=(None, None), held={first: ""}))
+        await pilot.pause()
+        assert book.busy
+        engine.tell(m.QueueState(order=(first, second), seconds=(None, None), held={first: "", second: ""}))
+        await pilot.pause()
+        assert not book.busy
+        assert len(book.waiting) == 2
+        engine.tell(m.QueueState(order=(first, second), seconds=(None, None), held={}))
+        await pilot.pause()
+        assert book.busy
 
 
 async def test_the_image_so_far_can_be_kept(make_app: MakeApp, engine: FakeEngine) -> None:
@@ -487,6 +507,19 @@ async def test_quitting_with_work_left_asks(make_app: MakeApp, engine: FakeEngin
     assert engine.closed
 
 
+async def test_leaving_what_has_no_end_says_so(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        engine.tell(m.QueueState(forever=Recipe()))
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        options = app.screen.query_one(ChoiceList)
+        assert "until it is told to end" in str(options.get_option_at_index(0).prompt)
+        await pilot.press("enter")
+        await pilot.pause()
+    assert engine.commands(m.Shutdown) == [m.Shutdown(when_idle=True)]
+
+
 async def test_quitting_may_drop_what_is_left(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
@@ -536,8 +569,8 @@ async def test_a_step_that_hangs_is_ended_by_force(make_app: MakeApp, engine: Fa
             m.JobStalled(job=engine.commands(m.Generate)[0].job, seconds=61.0, message="Step 1 hangs.")
         )
         await settle(app, pilot)
-        assert "Step 1 hangs. ⌥z does that." in app.studio.query_one(MessageLine).text
-        await pilot.press("alt+z")
+        assert "Step 1 hangs. ⌥o does that." in app.studio.query_one(MessageLine).text
+        await pilot.press("alt+o")
         await pilot.pause()
         await pilot.press("down", "enter")
         await settle(app, pilot)

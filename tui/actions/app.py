@@ -31,7 +31,7 @@ APP: Final = (
            "Real pixels where the terminal has them, quadrants, or half blocks; the setting pictures keeps one."),
     action("redraw", "alt+r", "Draw the screen anew", "App", "app",
            "For a screen that another program has written into."),
-    action("force", "alt+z", "End the engine by force", "App", "app",
+    action("force", "alt+o", "End the engine by force", "App", "app",
            "For a step that hangs: what was being made is held in the queue, and another engine goes on. Asks first."),
     action("focus_next", "tab", "Next part", "App", "app", "Go on to the next part of the screen."),
     action("focus_previous", "shift+tab", "Part before", "App", "app", "Go back to the part before."),

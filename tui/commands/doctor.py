@@ -72,8 +72,10 @@ def _program() -> Iterator[Finding]:
         try:
             yield Finding("ok", name, importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
-            if not (name in environment.ENGINE_NEEDS and environment.no_engine()):  # then it is the engine's to say
-                yield Finding("FAIL", name, "not installed", "install sdtui again: pip install . in its folder")
+            if name not in environment.ENGINE_NEEDS or not environment.no_engine():  # which is told below
+                yield Finding(
+                    "FAIL", name, "not installed", "install sdtui again: pip install . in its folder"
+                )
 
 
 def _terminal() -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from sdcore.engine.client import EngineClient
+from sdcore.engine.client import EngineClient, kill_engine
 from sdcore.engine.messages import GetStatus, JobQueued, RemoveJobs, Shutdown, Status
 from sdcore.engine.wire import EngineError, socket_path
 from tui.commands.console import USAGE, CommandError, say, say_json
@@ -51,7 +51,13 @@ def stop(options: Namespace) -> int:
     if len(chosen) > 1:
         flags = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
         raise CommandError(f"{flags} are different things: choose one.", USAGE)
-    say(asyncio.run(_stopped(_WAYS[chosen[0]] if chosen else _keep)))
+    try:
+        said = asyncio.run(_stopped(_WAYS[chosen[0]] if chosen else _keep))
+    except EngineError as fault:  # it does not even say what it is
+        if not options.force:
+            raise CommandError(str(fault)) from fault
+        said = _kill()
+    say(said)
     return 0
 
 
@@ -86,12 +92,15 @@ async def _reach() -> EngineClient | None:
     except EngineError as fault:
         if str(fault) == _NONE:
             return None
-        raise CommandError(str(fault)) from fault
+        raise
     return client
 
 
 async def _ask() -> Status | None:
-    client = await _reach()
+    try:
+        client = await _reach()
+    except EngineError as fault:
+        raise CommandError(str(fault)) from fault
     if client is None:
         return None
     try:
@@ -169,8 +178,14 @@ async def _force(client: EngineClient) -> str:
     client.send(Shutdown(by_force=True))
     if await _gone(client, _FORCE_SECONDS):
         return "The engine was ended by force. What it was making is held; the rest of the queue is kept."
-    client.kill()
-    await _gone(client, _FORCE_SECONDS)
+    return _kill()
+
+
+def _kill() -> str:
+    if not kill_engine():
+        raise CommandError(
+            "The engine's process is not to be found; look for sdcore.engine.host in ps, and kill it."
+        )
     return "The engine was killed. The next one tries what it was making once more."
 
 

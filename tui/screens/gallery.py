@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.containers import Vertical
 
@@ -125,7 +126,9 @@ class Gallery:
         self._studio.run_worker(recall_into_studio(self._studio.app, path), group="ask", exclusive=True)
 
     def _run(self, paths: list[Path]) -> None:
-        self._studio.run_worker(self._show(paths), group="picture", exclusive=True)
+        # called once it begins: of those that come at once all but the last are dropped before
+        show: Any = partial(self._show, paths)  # Textual's type of a worker fits no coroutine function
+        self._studio.run_worker(show, group="picture", exclusive=True)
 
     async def _show(self, paths: list[Path]) -> bool:
         from sdcore.library.metadata import MetadataError

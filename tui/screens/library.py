@@ -226,9 +226,9 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     def _show_details(self) -> None:
         row, details = self.row, self.query_one(ImageDetails)
-        if len(self.results) and row is None:
-            return  # it is being fetched
-        if details.display:
+        fetching = len(self.results) and row is None
+        self.set_class(not self.results.total, "-empty")
+        if details.display and not fetching:
             details.show(told_by(row) if row else None)
 
     def _show_image(self) -> None:

@@ -35,9 +35,9 @@ class Models(Narrowed[str], inherit_bindings=False):
     as a recipe names it."""
 
     HELP = (
-        "Every model on the engine's machine: the networks that turn noise into images. Type to find one, Enter loads it; the "
-        "lines below say what it is, whether it fits into the memory, and why one cannot be loaded. Type an id of the "
-        "Hugging Face hub, such as owner/name, to fetch one that is not here, or add a folder of your own."
+        "Every model on the engine's machine: the networks that turn noise into images. Type to find one, Enter loads "
+        "it; the lines below say what it is, whether it fits into the memory, and why one cannot be loaded. Type an id "
+        "of the Hugging Face hub, such as owner/name, to fetch one that is not here, or add a folder of your own."
     )
     BINDINGS = bindings("models")
 

@@ -24,7 +24,7 @@ from tui.screens.chooser import ChoiceList, Narrowed
 MOST_SHOWN: Final = 120
 """So many of the prompts that fit are listed, the closest: who wants another one types another letter."""
 _HINT: Final = "⏎ take the prompt · ^O take all of it · type to search · esc"
-_NOTHING: Final = "No prompt was used before."
+_NOTHING: Final = "No prompt yet: every one that an image is made from is kept here."
 _NO_FIT: Final = "No prompt has these words; backspace takes letters back."
 
 

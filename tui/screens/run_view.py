@@ -38,7 +38,6 @@ class RunView:
         self.plan_request = 0
         self.queue: tuple[str, ...] = ()
         """What is special about the queue: that it is paused, or that it goes on without end."""
-        self.held: frozenset[str] = frozenset()
         """The jobs that wait to be released."""
         self.needs = ("", False)
         """How much memory the settings need, and whether there is less."""
@@ -74,7 +73,7 @@ class RunView:
 
     def show_head(self) -> None:
         """Model, device and queue in the head line."""
-        held = len(self.held & self.book.waiting.keys())
+        held = len(self.book.held & self.book.waiting.keys())
         waiting = len(self.book.waiting) - held
         going_on = [self.loading] if self.loading else []
         going_on += [f"{count} {word}" for count, word in ((waiting, "queued"), (held, "held")) if count]
@@ -138,7 +137,6 @@ class RunView:
     def died(self, message: str) -> None:
         """The engine died and is being started again; what it has kept of its work is told by the next one."""
         self.book.clear()
-        self.held = frozenset()
         self._rest()
         self.say(f"{message} It is being started again; what was to be made goes on.", tone="alert")
 
@@ -246,8 +244,8 @@ class RunView:
     def _queue_told(self, event: m.QueueState) -> None:
         words = {"paused": event.paused, "without end": event.forever is not None}
         self.queue = tuple(word for word, so in words.items() if so)
-        fresh = [why for job, why in event.held.items() if why and job not in self.held]
-        self.held = frozenset(event.held)
+        fresh = [why for job, why in event.held.items() if why and job not in self.book.held]
+        self.book.held = frozenset(event.held)
         if fresh:  # not by a person's own hand
             count = "A job is" if len(fresh) == 1 else f"{len(fresh)} jobs are"
             self.say(f"{count} held in the queue ({BY_NAME['go_queue'].key}). {fresh[0]}")

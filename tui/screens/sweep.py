@@ -200,7 +200,8 @@ class SweepScreen(Screen[None], inherit_bindings=False):
             return None
         if plan == form.plan:
             self._expanded = plan, recipe, sweep
-            form.tell(self._told(sweep), sweep.notes, counts(sweep))
+            told = await asyncio.to_thread(self._told, sweep)
+            form.tell(told, sweep.notes, counts(sweep))
         return sweep
 
     def _told(self, sweep: Sweep) -> str:

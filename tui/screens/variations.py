@@ -105,7 +105,10 @@ class Variations(Screen[None], inherit_bindings=False):
         steps = [Content.styled(step, "$dim") for step in trail(self._node)]
         steps[-1] = Content.styled(steps[-1].plain, "$bright")
         at = self.at
-        facts = [f"+ − next ±{self._door.strength:.2g}"]
+        near = self._node.newest
+        made = sum(node.path is not None for node in near)
+        facts = [f"{made} of {len(near)} made"] if near else []
+        facts.append(f"+ − next ±{self._door.strength:.2g}")
         if at is not self._node:
             facts.insert(0, f"variation seed {at.recipe.variation_seed}")
         line = Content(" ▸ ").join(steps)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
@@ -16,6 +16,7 @@ from sdcore.library.fitting import Fit, fits, loaded_bytes, size_text
 from sdcore.spec.found import ModelFile
 from sdcore.spec.sanitise import sanitise
 from tui.parameter_row import short
+from tui.shortening import fitted
 
 _GAP: Final = "  "
 _LEAST_NAME: Final = 24
@@ -97,10 +98,7 @@ def _name_width(width: int) -> int:
 def _cell(text: str, width: int, right: bool = False) -> str:
     """`text` in exactly `width` cells, its end left out where it is too long."""
     text = sanitise(text, newlines=False)
-    if cell_len(text) > width:
-        # what is cut inside of a cluster of characters may be narrower than it was
-        return set_cell_size(f"{set_cell_size(text, width - 1)}…", width)
-    return " " * (width - cell_len(text)) + text if right else set_cell_size(text, width)
+    return " " * (width - cell_len(text)) + text if right and cell_len(text) <= width else fitted(text, width)
 
 
 class ModelFacts(Widget):

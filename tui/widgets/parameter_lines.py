@@ -21,6 +21,8 @@ FOLD: Final = "more"
 
 Part = Literal["mark", "label", "here", "value", "quiet", "accent", "fault"]
 _INDENT: Final = "    "
+_MOST: Final = 1000
+"""Characters of a value that are looked at: a line shows fewer, and to measure ten thousand takes a frame."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -94,7 +96,7 @@ def _row_line(pane: Pane, row: Row) -> Line:
     here = pane.focused and row.name == pane.cursor
     typing = here and pane.typing
     room = pane.width - 2 - LABEL
-    text = sanitise(pane.texts[row.name], newlines=False)
+    text = sanitise(pane.texts[row.name] if typing else pane.texts[row.name][:_MOST], newlines=False)
     parts: list[tuple[str, Part]] = [_value(row, text, room - typing, typing)]
     if typing:
         parts.append(("▏", "mark"))
