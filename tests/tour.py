@@ -21,7 +21,9 @@ README: Final = Path(__file__).resolve().parents[1] / "README.md"
 OPEN: Final = "sdtui"
 """What a person types in a shell to begin."""
 
-_ROW: Final = re.compile(r"\| (?P<left>(?:<kbd>|`).*?) \| (?P<right>.*) \||!\[.*\]\(screenshots/(?P<picture>.*)\.svg\)")
+_ROW: Final = re.compile(
+    r"\| (?P<left>(?:<kbd>|`).*?) \| (?P<right>.*) \||!\[.*\]\(screenshots/(?P<picture>.*)\.svg\)"
+)
 _PRESSED: Final = re.compile(r"<kbd>(?P<key>[^<]+)</kbd>|`(?P<text>[^`]+)`")
 _SEEN: Final = re.compile(r"\*\*(.+?)\*\*")
 _BY_LABEL: Final = {key_label(key): key for action in ACTIONS for key in action.keys}

@@ -75,7 +75,9 @@ def _of_image(recipe: Recipe, image: int) -> Recipe:
 
 def _seeds(recipe: Recipe) -> tuple[float, ...]:
     varies = recipe.variation_strength > 0
-    turns = [*recipe.earlier_variations, Turn(recipe.variation_seed, recipe.variation_strength)] if varies else []
+    turns = (
+        [*recipe.earlier_variations, Turn(recipe.variation_seed, recipe.variation_strength)] if varies else []
+    )
     return (recipe.seed, *(number for turn in turns for number in (turn.seed, turn.strength)))
 
 

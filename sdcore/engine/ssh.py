@@ -142,7 +142,9 @@ class Line:
                 f"There is no {self._remote} on {self.target}: say where it is with --remote-command, for example "
                 "--remote-command '~/sdtui/.venv/bin/sdtui'."
             )
-        return f"No line to {self.target}: {said[-1] if said else 'the other side is no sdtui of this version'}."
+        return (
+            f"No line to {self.target}: {said[-1] if said else 'the other side is no sdtui of this version'}."
+        )
 
     @staticmethod
     def _words(process: subprocess.Popen[bytes]) -> list[str]:

@@ -34,7 +34,9 @@ def screens() -> list[type[Screen[object]]]:
 
 
 def test_every_screen_says_what_it_is_for_in_two_sentences_or_more() -> None:
-    abouts = {screen.__name__: getattr(screen, "HELP", "") or getattr(screen, "about", "") for screen in screens()}
+    abouts = {
+        screen.__name__: getattr(screen, "HELP", "") or getattr(screen, "about", "") for screen in screens()
+    }
     assert len(abouts) > 10
     silent = {name for name, about in abouts.items() if not isinstance(about, property) and ". " not in about}
     assert silent == set()

@@ -31,12 +31,12 @@ from tui.screens.inspector_schedule import ScheduleTab, ScheduleTable
 from tui.term.frames import LiveStrip, frame_strips, joined
 from tui.traces import step_key
 from tui.widgets.bar_plot import BarPlot, bar_heights
+from tui.widgets.head import HeadLine
 from tui.widgets.notes import Notes
 from tui.widgets.overlay_plot import OverlayPlot
 from tui.widgets.parameters import Parameters
 from tui.widgets.picture_grid import Panel, PictureGrid, arrange
 from tui.widgets.scrubber import Scrubber
-from tui.widgets.head import HeadLine
 from tui.widgets.status import FooterLine, MessageLine
 from tui.widgets.token_list import TokenList
 from tui.widgets.token_table import TokenTable

@@ -19,8 +19,8 @@ from tui.app import SdtuiApp
 from tui.screens.chooser import ChoiceList
 from tui.screens.models import Models
 from tui.widgets.folder_line import FolderLine
-from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
 from tui.widgets.head import HeadLine
+from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
 from tui.widgets.status import MessageLine
 
 SIZE = (120, 40)

@@ -510,11 +510,13 @@ async def test_quitting_with_work_left_asks(make_app: MakeApp, engine: FakeEngin
 async def test_leaving_what_has_no_end_says_so(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
         engine.tell(m.QueueState(forever=Recipe()))
+        await settle(app, pilot)
         await pilot.press("ctrl+q")
         await pilot.pause()
         options = app.screen.query_one(ChoiceList)
-        assert "until it is told to end" in str(options.get_option_at_index(0).prompt)
+        assert "until it is told to end" in str(options.get_option_at_index(1).prompt)
         await pilot.press("enter")
         await pilot.pause()
     assert engine.commands(m.Shutdown) == [m.Shutdown(when_idle=True)]

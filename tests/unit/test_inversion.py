@@ -14,9 +14,9 @@ from sdcore.diffusion.addons.lora import AddonError
 from sdcore.diffusion.conditioning import Conditioning
 from sdcore.diffusion.model import Model
 from sdcore.library.addons import places
-from sdcore.spec.found import Addon
 from sdcore.library.shelf import Shelf
 from sdcore.opening import open_model
+from sdcore.spec.found import Addon
 from sdcore.spec.recipe import Recipe
 from tests.models import WIDTH, make_sdxl
 from tests.models.addons import save

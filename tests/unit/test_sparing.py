@@ -1,4 +1,4 @@
-"""Whatever is drawn, in whatever order: a terminal that is sent the differences shows what one shows that is sent all."""
+"""Whatever is drawn, in whatever order: a terminal that is sent the differences shows what a frame shows."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ Scope = Literal[
 Moment = Literal[
     "idle", "running", "parameters", "file", "recent", "mask",
     "text", "schedule", "latents", "step", "guidance", "attention", "compare",
-    "library", "library_search", "library_marks", "viewer", "variations", "sweep", "sweep_form", "sweep_values", "settings", "queue",
+    "library", "library_search", "library_marks", "viewer", "variations",
+    "sweep", "sweep_form", "sweep_values", "settings", "queue",
 ]  # fmt: skip
 """What the person is at, in the studio, a tab of the inspector or another screen: decides what the footer names."""
 

@@ -23,8 +23,8 @@ from tui.actions.variations import VARIATIONS
 from tui.actions.words import COMPLETION, HISTORY, NAMED, WORDS
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    *MAKE, *PARAMETERS, *RECENT, *MASK, *INSPECTOR, *COMPARE, *VARIATIONS, *LIBRARY, *VIEWER, *QUEUE, *SWEEP, *SETTINGS, *APP, *LISTS, *COMPLETION, *WALK, *WEIGHTS, *WORDS, *HISTORY, *NAMED, *EDITING,
-    *LINE,
+    *MAKE, *PARAMETERS, *RECENT, *MASK, *INSPECTOR, *COMPARE, *VARIATIONS, *LIBRARY, *VIEWER, *QUEUE, *SWEEP,
+    *SETTINGS, *APP, *LISTS, *COMPLETION, *WALK, *WEIGHTS, *WORDS, *HISTORY, *NAMED, *EDITING, *LINE,
 )  # fmt: skip
 """Every action, in the order in which footer, help and palette show them."""
 

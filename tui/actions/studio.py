@@ -18,8 +18,8 @@ MAKE: Final = (
     action("interrupt", "ctrl+c", "Stop, or copy the selection", "Make", "studio",
             "Copy the selected text if there is any; otherwise the same as Escape."),
     action("forever", "alt+e", "Without end", "Make", "studio",
-            "Make one image after another, each with a new seed, until the same key ends it. What you ask for meanwhile "
-            "comes first."),
+            "Make one image after another, each with a new seed, until the same key ends it. What you ask for "
+            "meanwhile comes first."),
     action("keep", "ctrl+s", "Stop and keep", "Make", "studio",
             "Stop the image being made and save it as it is now.", footer={"running": "stop and keep"}),
     action("new_seed", "ctrl+n", "New seed", "Seed", "studio",

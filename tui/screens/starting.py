@@ -98,7 +98,9 @@ class Starting:
         """Make images as large as the init image, to the nearest size that can be made."""
         size = self._size(IMAGE)
         if size is None:
-            self._studio.view.say("There is no init image whose size could be taken; the row init image picks one.")
+            self._studio.view.say(
+                "There is no init image whose size could be taken; the row init image picks one."
+            )
             return
         shrink, multiple = min(1.0, MAX_SIZE / max(size)), multiple_of(self._studio.parameters.family)
         width, height = (max(_LEAST_SIZE, round(side * shrink / multiple) * multiple) for side in size)

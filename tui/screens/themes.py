@@ -13,6 +13,7 @@ from tui.theme import theme_for
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
 
+
 class ThemeChooser(Chooser, inherit_bindings=False):
     """Returns the theme taken, None when closed; the app is then in the theme that was looked at last."""
 

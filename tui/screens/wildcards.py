@@ -142,6 +142,10 @@ class WildcardEditor(ModalScreen[None], inherit_bindings=False):
 
     CSS_PATH = "named_list.tcss"
     BINDINGS = bindings("file")
+    HELP = (
+        "A wildcard file: one choice a line. Where a prompt names the file between two underscores on each side, one "
+        "of its lines is drawn for each image. Empty lines, and those that begin with #, are no choices."
+    )
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__()
