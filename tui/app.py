@@ -22,15 +22,15 @@ from tui import drafts
 from tui.actions import BY_NAME, Group, Scope, bindings
 from tui.at_terminal import AtTerminal, Terminal
 from tui.crash import report
-from tui.ending import SIGNALLED, Ending
-from tui.engine_line import EngineLine
 from tui.furnishing import Furnished
 from tui.keeping import Keeping, StartKeeper, start_keeper
-from tui.link import Listener, OpenEngine
+from tui.line.ending import SIGNALLED, Ending
+from tui.line.holding import EngineLine
+from tui.line.link import Listener, OpenEngine
+from tui.line.stock import FarStock, LocalStock, Stock
 from tui.places import Ways
 from tui.preferences import Preferences
-from tui.screens.studio import Studio
-from tui.stock import FarStock, LocalStock, Stock
+from tui.screens.studio.screen import Studio
 from tui.term.border import TextBorder
 from tui.term.clipboard import copy
 from tui.term.graphics.ways import Pictures
@@ -177,8 +177,8 @@ class SdtuiApp(Furnished, inherit_bindings=False):
             self.run_worker(self._choose_command(), group="choose", exclusive=True)
 
     async def _choose_command(self) -> None:
-        from tui.screens.choices import command_choices
-        from tui.screens.chooser import Chooser
+        from tui.screens.lists.choices import command_choices
+        from tui.screens.lists.chooser import Chooser
 
         choices = command_choices(self._screen_scope())
         name = await self.push_screen_wait(Chooser("commands", choices))
@@ -193,7 +193,7 @@ class SdtuiApp(Furnished, inherit_bindings=False):
             self.exit()
 
     async def _leave(self) -> None:
-        from tui.quitting import may_leave
+        from tui.line.quitting import may_leave
 
         if await may_leave(self):
             self.exit()
@@ -204,7 +204,7 @@ class SdtuiApp(Furnished, inherit_bindings=False):
             self.run_worker(self._force(), group="choose", exclusive=True)
 
     async def _force(self) -> None:
-        from tui.quitting import may_force
+        from tui.line.quitting import may_force
 
         if await may_force(self):
             self.line.force()

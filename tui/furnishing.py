@@ -11,16 +11,20 @@ from tui.typeahead import TypeAhead
 
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
-    from tui.link import Listener
-    from tui.queueing import Queueing
-    from tui.screens.comparing import Comparing
-    from tui.screens.inspecting import Inspecting
-    from tui.screens.varying import Varying
-    from tui.sweeping import Sweeping
+    from tui.line.link import Listener
+    from tui.screens.compare.comparing import Comparing
+    from tui.screens.inspector.inspecting import Inspecting
+    from tui.screens.queue.queueing import Queueing
+    from tui.screens.sweep.sweeping import Sweeping
+    from tui.screens.variations.varying import Varying
 
 _MODULES: Final = (
-    "tui.screens.inspecting", "tui.screens.comparing", "tui.sweeping", "tui.screens.varying", "tui.queueing",
-)  # fmt: skip
+    "tui.screens.inspector.inspecting",
+    "tui.screens.compare.comparing",
+    "tui.screens.sweep.sweeping",
+    "tui.screens.variations.varying",
+    "tui.screens.queue.queueing",
+)
 
 
 class Furnished(TypeAhead):
@@ -29,35 +33,35 @@ class Furnished(TypeAhead):
     @cached_property
     def inspecting(self) -> Inspecting:
         """The way into a recorded run."""
-        from tui.screens.inspecting import Inspecting
+        from tui.screens.inspector.inspecting import Inspecting
 
         return Inspecting(self._self)
 
     @cached_property
     def comparing(self) -> Comparing:
         """The way to two images side by side."""
-        from tui.screens.comparing import Comparing
+        from tui.screens.compare.comparing import Comparing
 
         return Comparing(self._self)
 
     @cached_property
     def sweeping(self) -> Sweeping:
         """The sweep that goes on."""
-        from tui.sweeping import Sweeping
+        from tui.screens.sweep.sweeping import Sweeping
 
         return Sweeping(self._self)
 
     @cached_property
     def varying(self) -> Varying:
         """The way to an image's variations."""
-        from tui.screens.varying import Varying
+        from tui.screens.variations.varying import Varying
 
         return Varying(self._self)
 
     @cached_property
     def queueing(self) -> Queueing:
         """The queue as the engine tells of it."""
-        from tui.queueing import Queueing
+        from tui.screens.queue.queueing import Queueing
 
         return Queueing(self._self)
 

@@ -24,10 +24,10 @@ class Place(msgspec.Struct, frozen=True):
 PLACES: Final = {
     place.name: place
     for place in (
-        Place("library", "tui.screens.library", "LibraryScreen"),
-        Place("queue", "tui.screens.queue", "QueueScreen"),
-        Place("sweep", "tui.screens.sweep", "SweepScreen"),
-        Place("settings", "tui.screens.settings", "SettingsScreen"),
+        Place("library", "tui.screens.library.screen", "LibraryScreen"),
+        Place("queue", "tui.screens.queue.screen", "QueueScreen"),
+        Place("sweep", "tui.screens.sweep.screen", "SweepScreen"),
+        Place("settings", "tui.screens.settings.screen", "SettingsScreen"),
     )
 }
 """Imported on a thread when they are first gone to: the app's first paint needs none of them."""

@@ -79,7 +79,7 @@ class Preferences:
 
     async def choose_theme(self) -> None:
         """Let a theme be chosen from a list that shows each at once."""
-        from tui.screens.themes import ThemeChooser
+        from tui.screens.settings.themes import ThemeChooser
 
         name = await self._app.push_screen_wait(ThemeChooser(self.settings.theme))
         problem = await self.change({"theme": name}) if name is not None else ""

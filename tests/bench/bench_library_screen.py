@@ -19,7 +19,7 @@ from sdcore.library.config import load
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.library import LibraryScreen
+from tui.screens.library.screen import LibraryScreen
 
 SEARCHES: Final = ("light", "lighthouse", "steps:>25", "red h", "-storm", "star", "model:s", "")
 _REST: Final = 0.03

@@ -151,7 +151,7 @@ sys.exit(cli.main([]))
 FAULTS = {
     "in the app": "SdtuiApp.action_commands = fall",
     "in a worker": "SdtuiApp._choose_command = lambda self: fall()",
-    "in a thread": "import tui.screens.choices as c; c.command_choices = fall",
+    "in a thread": "import tui.screens.lists.choices as c; c.command_choices = fall",
     "while drawing": "from tui.widgets.head import HeadLine; HeadLine.render = fall; HeadLine.render_line = fall",
     "before the app": "import tui.drafts; tui.drafts.load = fall",
     "behind the app": "import tui.drafts; tui.drafts.save = fall",

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.counting import COUNT_DELAY
+from tui.screens.studio.counting import COUNT_DELAY
 
 MakeApp = Callable[..., SdtuiApp]
 

@@ -17,29 +17,29 @@ from sdcore.spec.styles import Style
 from tests.ui.conftest import MakeApp
 from tests.ui.recorded_run import RecordedRun
 from tui.actions import ACTIONS, BY_NAME, Moment, bindings, commands, footer, key_label
+from tui.line.stock import LocalStock
 from tui.masking import Mask
-from tui.screens.ask import Ask
-from tui.screens.chooser import Choice, ChoiceList, Chooser
-from tui.screens.compare import Compare
-from tui.screens.files import FilePicker
+from tui.screens.compare.screen import Compare
 from tui.screens.help import HelpScreen, help_text
-from tui.screens.inspector import Inspector
-from tui.screens.inspector_fork import ForkForm
-from tui.screens.key_capture import KeyCapture
-from tui.screens.library import LibraryScreen
+from tui.screens.inspector.fork import ForkForm
+from tui.screens.inspector.screen import Inspector
+from tui.screens.library.screen import LibraryScreen
+from tui.screens.library.viewer import Viewer
+from tui.screens.lists.ask import Ask
+from tui.screens.lists.chooser import Choice, ChoiceList, Chooser
+from tui.screens.lists.files import FilePicker
+from tui.screens.lists.models import Models
+from tui.screens.lists.prompt_search import PromptSearch
 from tui.screens.mask import MaskScreen
-from tui.screens.models import Models
-from tui.screens.presets import PresetForm, PresetList
-from tui.screens.prompt_search import PromptSearch
-from tui.screens.queue import QueueScreen
-from tui.screens.settings import SettingsScreen
-from tui.screens.styles import StyleForm, StyleList
-from tui.screens.sweep import SweepScreen
-from tui.screens.variations import Variations
-from tui.screens.viewer import Viewer
-from tui.screens.wildcards import WildcardEditor, WildcardList
-from tui.stock import LocalStock
-from tui.variations import Node
+from tui.screens.named.presets import PresetForm, PresetList
+from tui.screens.named.styles import StyleForm, StyleList
+from tui.screens.named.wildcards import WildcardEditor, WildcardList
+from tui.screens.queue.screen import QueueScreen
+from tui.screens.settings.key_capture import KeyCapture
+from tui.screens.settings.screen import SettingsScreen
+from tui.screens.sweep.screen import SweepScreen
+from tui.screens.variations.screen import Variations
+from tui.screens.variations.tree import Node
 from tui.widgets.folder_line import FolderLine
 from tui.widgets.line_input import LineInput
 from tui.widgets.model_lines import Device

@@ -14,8 +14,8 @@ from sdcore.library.tokens import TokenCounter
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.unit.test_addon_files import write, write_lora
-from tui.screens.addons import addon_choices
-from tui.screens.chooser import ChoiceList, Chooser
+from tui.screens.lists.addons import addon_choices
+from tui.screens.lists.chooser import ChoiceList, Chooser
 
 Compare = Callable[..., bool]
 KEY = "alt+l"

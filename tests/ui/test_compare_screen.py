@@ -17,8 +17,8 @@ from sdcore.spec.views import CompareView
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
-from tui.comparison import compare, first_pair, parting_step, pixels_phrase, read
-from tui.screens.compare import ASKING, SAME_PIXELS, Compare
+from tui.screens.compare.comparison import compare, first_pair, parting_step, pixels_phrase, read
+from tui.screens.compare.screen import ASKING, SAME_PIXELS, Compare
 from tui.widgets.bar_plot import BarPlot
 from tui.widgets.canvas import Canvas
 from tui.widgets.caption import Caption

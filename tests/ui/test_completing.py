@@ -16,8 +16,8 @@ from tests.ui.fake_engine import FakeEngine
 from tests.unit.test_addon_files import write, write_lora
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens import completing
-from tui.screens.completing import DELAY
+from tui.screens.studio import completing
+from tui.screens.studio.completing import DELAY
 from tui.widgets.suggestions import Suggestions
 
 SIZE = (120, 40)

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from tests.ui.conftest import MakeApp, settle
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.files import FilePicker
+from tui.screens.lists.files import FilePicker
 from tui.widgets.canvas import Canvas
 
 SIZE = (120, 40)

@@ -9,10 +9,10 @@ from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.recorded_run import FILE, RecordedRun
-from tui.screens.choices import choices_for
-from tui.screens.chooser import Chooser
-from tui.screens.inspector import Inspector
-from tui.screens.inspector_schedule import ScheduleTab
+from tui.screens.inspector.schedule import ScheduleTab
+from tui.screens.inspector.screen import Inspector
+from tui.screens.lists.choices import choices_for
+from tui.screens.lists.chooser import Chooser
 from tui.widgets.notes import Notes
 from tui.widgets.sigma_table import SigmaTable
 

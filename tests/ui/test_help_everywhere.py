@@ -14,10 +14,10 @@ from tests.ui.conftest import MakeApp, settle
 from tests.ui.test_snapshots import picture
 from tui.actions.base import key_words
 from tui.actions.remap import remap
-from tui.screens.chooser import Choice, Chooser
-from tui.screens.gallery import HINT, welcome
 from tui.screens.help import HelpScreen, help_text
-from tui.screens.studio import Studio
+from tui.screens.lists.chooser import Choice, Chooser
+from tui.screens.studio.gallery import HINT, welcome
+from tui.screens.studio.screen import Studio
 from tui.widgets.parameters import Parameters
 
 

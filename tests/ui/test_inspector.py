@@ -22,12 +22,12 @@ from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.recorded_run import FILE, SIDE, RecordedRun
 from tui.app import SdtuiApp
-from tui.screens.inspecting import source_of
-from tui.screens.inspector import Inspector
-from tui.screens.inspector_attention import AttentionTab, lit
-from tui.screens.inspector_fork import EXACT, INEXACT, ForkForm
-from tui.screens.inspector_latents import channel_lines
-from tui.screens.inspector_schedule import ScheduleTab, ScheduleTable
+from tui.screens.inspector.attention import AttentionTab, lit
+from tui.screens.inspector.fork import EXACT, INEXACT, ForkForm
+from tui.screens.inspector.inspecting import source_of
+from tui.screens.inspector.latents import channel_lines
+from tui.screens.inspector.schedule import ScheduleTab, ScheduleTable
+from tui.screens.inspector.screen import Inspector
 from tui.term.frames import LiveStrip, frame_strips, joined
 from tui.traces import step_key
 from tui.widgets.bar_plot import BarPlot, bar_heights

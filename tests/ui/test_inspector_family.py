@@ -16,8 +16,8 @@ from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.recorded_run import RecordedRun
 from tests.ui.test_inspector import inspecting
-from tui.screens.chooser import ChoiceList, Chooser
-from tui.screens.inspector import Inspector
+from tui.screens.inspector.screen import Inspector
+from tui.screens.lists.chooser import ChoiceList, Chooser
 from tui.widgets.prompt import PromptEditor
 from tui.widgets.status import MessageLine
 

@@ -12,7 +12,7 @@ from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.recorded_run import FILE, RecordedRun
-from tui.screens.inspector import Inspector
+from tui.screens.inspector.screen import Inspector
 
 Compare = Callable[..., bool]
 KEYS = {

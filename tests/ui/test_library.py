@@ -24,13 +24,13 @@ from tests.library_files import index_folder, write_image
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
-from tui.screens.ask import Ask
-from tui.screens.chooser import Chooser
-from tui.screens.compare import Compare
-from tui.screens.library import LibraryScreen
-from tui.screens.variations import Variations
-from tui.screens.varying import Varying
-from tui.screens.viewer import Viewer
+from tui.screens.compare.screen import Compare
+from tui.screens.library.screen import LibraryScreen
+from tui.screens.library.viewer import Viewer
+from tui.screens.lists.ask import Ask
+from tui.screens.lists.chooser import Chooser
+from tui.screens.variations.screen import Variations
+from tui.screens.variations.varying import Varying
 from tui.widgets.image_details import DetailsText
 from tui.widgets.line_input import LineInput
 from tui.widgets.status import FooterLine, MessageLine

@@ -19,7 +19,7 @@ from sdcore.spec.recipe import Recipe
 from tests.library_files import index_folder
 from tests.ui.conftest import MakeApp, settle
 from tui.app import SdtuiApp
-from tui.screens.library import LibraryScreen
+from tui.screens.library.screen import LibraryScreen
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 MARCH = 1_773_500_000

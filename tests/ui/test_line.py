@@ -10,7 +10,7 @@ from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
-from tui.engine_line import MOST_RESTARTS
+from tui.line.holding import MOST_RESTARTS
 from tui.widgets.head import HeadLine
 from tui.widgets.status import MessageLine
 
@@ -104,7 +104,7 @@ async def test_what_was_set_aside_is_told(make_app: MakeApp, engine: FakeEngine)
 async def test_events_that_come_at_once_leave_the_keys_their_turn(
     make_app: MakeApp, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.engine_line._LONGEST_SECONDS", 0.0)
+    monkeypatch.setattr("tui.line.holding._LONGEST_SECONDS", 0.0)
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(app, pilot)

@@ -18,7 +18,7 @@ from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
-from tui.screens.chooser import Chooser
+from tui.screens.lists.chooser import Chooser
 from tui.screens.mask import MaskScreen
 from tui.widgets.caption import Caption
 from tui.widgets.mask_canvas import MaskCanvas
@@ -262,7 +262,7 @@ async def test_the_mask_is_seen_in_every_depth(
 
 
 def test_a_mask_of_another_size_is_brought_to_the_image(private_home: Path) -> None:
-    from tui.screens.starting import _open_mask
+    from tui.screens.studio.starting import _open_mask
 
     start = keep_input(Image.new("RGB", (96, 96)))
     _, mask = _open_mask(start, keep_input(Image.new("L", (48, 48), 255)))

@@ -16,8 +16,8 @@ from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.model_files import SD1, fill_home, sparse
 from tui.app import SdtuiApp
-from tui.screens.chooser import ChoiceList
-from tui.screens.models import Models
+from tui.screens.lists.chooser import ChoiceList
+from tui.screens.lists.models import Models
 from tui.widgets.folder_line import FolderLine
 from tui.widgets.head import HeadLine
 from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
@@ -204,7 +204,7 @@ async def test_a_folder_is_added_and_looked_into(
 def test_what_is_no_folder_is_said(text: str, says: str) -> None:
     import re
 
-    from tui.screens.models import add_folder
+    from tui.screens.lists.models import add_folder
 
     said = add_folder(text)
     assert re.search(says, said)
@@ -213,7 +213,7 @@ def test_what_is_no_folder_is_said(text: str, says: str) -> None:
 
 
 def test_a_folder_is_added_once(tmp_path: Path) -> None:
-    from tui.screens.models import add_folder
+    from tui.screens.lists.models import add_folder
 
     assert add_folder(str(tmp_path)) == ""
     assert "already" in add_folder(f"{tmp_path}/")

@@ -15,7 +15,7 @@ from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.presets import PresetForm, PresetList
+from tui.screens.named.presets import PresetForm, PresetList
 
 SIZE = (120, 40)
 Compare = Callable[..., bool]

@@ -17,7 +17,7 @@ from sdcore.spec.prompt_marks import spans
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tui.drafts import Draft
-from tui.screens.chooser import Chooser
+from tui.screens.lists.chooser import Chooser
 from tui.theme import ALERT, DIM, LINE, NORMAL, THEME, WARM, WARMER
 from tui.widgets.prompt import READ_DELAY, PromptEditor
 from tui.widgets.prompt_marks import AT_ONCE, PARTS, PromptMarks

@@ -12,8 +12,8 @@ from sdcore.library.history import PromptHistory
 from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tui.drafts import Draft
-from tui.screens.chooser import ChoiceList
-from tui.screens.prompt_search import MOST_SHOWN, PromptSearch
+from tui.screens.lists.chooser import ChoiceList
+from tui.screens.lists.prompt_search import MOST_SHOWN, PromptSearch
 
 SIZE = (120, 40)
 Compare = Callable[..., bool]

@@ -13,7 +13,7 @@ from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine, sigmas, timesteps
 from tui.app import SdtuiApp
-from tui.screens.queue import QueueScreen
+from tui.screens.queue.screen import QueueScreen
 from tui.widgets.caption import Caption
 from tui.widgets.notes import Notes
 from tui.widgets.queue_list import QueueList, lines_of
@@ -26,7 +26,7 @@ NOON = time.mktime((2026, 3, 14, 12, 0, 0, 0, 0, -1))
 
 @pytest.fixture(autouse=True)
 def clock_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.queue.clock_time", lambda: NOON)
+    monkeypatch.setattr("tui.screens.queue.screen.clock_time", lambda: NOON)
 
 
 def queued(job: str, **changes: object) -> m.JobQueued:

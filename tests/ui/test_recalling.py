@@ -18,8 +18,8 @@ from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
 from tui.drafts import Draft
 from tui.parameter_rows import write_rows
-from tui.screens.chooser import ChoiceList
-from tui.screens.recalling import WHATS, RecallScreen, changed_lines, recall_into_studio
+from tui.screens.lists.chooser import ChoiceList
+from tui.screens.lists.recalling import WHATS, RecallScreen, changed_lines, recall_into_studio
 from tui.widgets.status import MessageLine
 
 SIZE = (120, 40)

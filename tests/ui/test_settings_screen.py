@@ -16,11 +16,11 @@ from tests.ui.test_snapshots import stage
 from tui.actions import ACTIONS, BY_NAME
 from tui.actions.remap import remap
 from tui.app import SdtuiApp
-from tui.screens.ask import Ask
-from tui.screens.chooser import ChoiceList
-from tui.screens.key_capture import KeyCapture
-from tui.screens.settings import SettingsScreen
-from tui.screens.themes import ThemeChooser
+from tui.screens.lists.ask import Ask
+from tui.screens.lists.chooser import ChoiceList
+from tui.screens.settings.key_capture import KeyCapture
+from tui.screens.settings.screen import SettingsScreen
+from tui.screens.settings.themes import ThemeChooser
 from tui.widgets.line_input import LineInput
 from tui.widgets.notes import Notes
 from tui.widgets.status import FooterLine, MessageLine
@@ -275,8 +275,8 @@ def test_looks(
     size: tuple[int, int], make_app: MakeApp, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # some of them: the picture stays when there are more
-    monkeypatch.setattr("tui.screens.settings.ACTIONS", [BY_NAME[name] for name in SHOWN_ACTIONS])
-    monkeypatch.setattr("tui.screens.settings.SETTINGS", {name: SETTINGS[name] for name in SHOWN})
+    monkeypatch.setattr("tui.screens.settings.screen.ACTIONS", [BY_NAME[name] for name in SHOWN_ACTIONS])
+    monkeypatch.setattr("tui.screens.settings.screen.SETTINGS", {name: SETTINGS[name] for name in SHOWN})
     write('# mine\npreview_fps = 99\nmodel = "sdxl"\n[keys]\nagain = "f24"\n')
 
     async def run(pilot: Pilot[None]) -> None:

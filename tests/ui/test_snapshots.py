@@ -13,7 +13,7 @@ from sdcore.engine import messages as m
 from sdcore.library.outputs import save_image
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine, sigmas, timesteps
-from tui.screens.run_view import path_wordings
+from tui.screens.studio.run_view import path_wordings
 from tui.widgets.status import MessageLine
 
 SIZES = [(80, 24), (120, 40), (200, 60)]

@@ -10,8 +10,8 @@ from sdcore.spec.found import Addon, ModelFile
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
-from tui.screens.models import Models
-from tui.stock import FarStock, LocalStock, all_models
+from tui.line.stock import FarStock, LocalStock, all_models
+from tui.screens.lists.models import Models
 from tui.widgets.model_lines import ModelFacts
 
 FAR = ModelFile(name="far-away", path="/box/far-away.safetensors", family="SDXL", bytes=1, bundled=False,

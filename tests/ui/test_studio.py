@@ -19,7 +19,7 @@ from tests.ui.fake_engine import FakeEngine
 from tui import drafts
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.chooser import ChoiceList
+from tui.screens.lists.chooser import ChoiceList
 from tui.widgets.head import HeadLine
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine

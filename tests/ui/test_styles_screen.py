@@ -17,8 +17,8 @@ from tests.ui.fake_engine import FakeEngine
 from tui import drafts
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.styles import StyleForm, StyleList
-from tui.screens.styling import StyleLine
+from tui.screens.named.styles import StyleForm, StyleList
+from tui.screens.studio.styling import StyleLine
 
 SIZE = (120, 40)
 Compare = Callable[..., bool]

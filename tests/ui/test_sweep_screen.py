@@ -20,10 +20,10 @@ from tests.ui.test_snapshots import picture
 from tui.app import SdtuiApp
 from tui.drafts import Draft
 from tui.parameter_rows import write_rows
-from tui.screens.chooser import Chooser
-from tui.screens.sweep import SweepScreen
-from tui.screens.viewer import Viewer
-from tui.sweep_run import SweepRun, load
+from tui.screens.library.viewer import Viewer
+from tui.screens.lists.chooser import Chooser
+from tui.screens.sweep.run import SweepRun, load
+from tui.screens.sweep.screen import SweepScreen
 from tui.widgets.notes import Notes
 from tui.widgets.status import FooterLine, MessageLine
 from tui.widgets.sweep_form import SweepForm
@@ -35,9 +35,13 @@ SIZE = (120, 40)
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits for the next letter, and so nothing waits for what waits."""
-    for delay in ("tui.screens.sweep._DELAY", "tui.screens.sweep._TELL_DELAY", "tui.sweeping._KEEP_DELAY"):
+    for delay in (
+        "tui.screens.sweep.screen._DELAY",
+        "tui.screens.sweep.screen._TELL_DELAY",
+        "tui.screens.sweep.sweeping._KEEP_DELAY",
+    ):
         monkeypatch.setattr(delay, 0.001)
-    for delay in ("tui.screens.counting.COUNT_DELAY", "tests.ui.conftest.COUNT_DELAY"):
+    for delay in ("tui.screens.studio.counting.COUNT_DELAY", "tests.ui.conftest.COUNT_DELAY"):
         monkeypatch.setattr(delay, 0.01)
 
 

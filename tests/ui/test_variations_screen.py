@@ -16,8 +16,8 @@ from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.test_snapshots import picture
 from tui.app import SdtuiApp
-from tui.screens.variations import Variations
-from tui.variations import NEIGHBOURS, before, varied
+from tui.screens.variations.screen import Variations
+from tui.screens.variations.tree import NEIGHBOURS, before, varied
 from tui.widgets.picture_grid import PictureGrid
 from tui.widgets.status import MessageLine
 
@@ -247,7 +247,7 @@ def test_looks(
     snap_compare: Compare, make_app: MakeApp, engine: FakeEngine, image: Path, private_home: Path,
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.screens.varying.secrets.randbelow", lambda most: 4_000_000_000)
+    monkeypatch.setattr("tui.screens.variations.varying.secrets.randbelow", lambda most: 4_000_000_000)
 
     async def run(pilot: Pilot[None]) -> None:
         app: SdtuiApp = pilot.app  # type: ignore[assignment]

@@ -16,7 +16,7 @@ from sdcore.library.wildcards import MAX_BYTES, Wildcards
 from tests.ui.conftest import MakeApp, settle
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.wildcards import WildcardEditor, WildcardList
+from tui.screens.named.wildcards import WildcardEditor, WildcardList
 
 SIZE = (120, 40)
 Compare = Callable[..., bool]

@@ -17,7 +17,7 @@ from tui.term.probe import asked
 
 if TYPE_CHECKING:
     from sdcore.library.config import Settings
-    from tui.link import OpenEngine
+    from tui.line.link import OpenEngine
 
 _SCREEN_UPDATES: Final = "120"
 """A second at most: a typed letter waits for the next one, on average half of 1/120 s instead of half of 1/60 s."""
@@ -60,7 +60,7 @@ def run(options: Namespace) -> int:
 def _opener(options: Namespace, settings: Settings) -> OpenEngine:
     """The way to the engine that the options name; that of another machine is open already, or said to be closed."""
     from sdcore.engine.wire import EngineError, socket_path
-    from tui import engines
+    from tui.line import engines
 
     if options.host is None:
         if (lacking := environment.no_engine()) and not socket_path().exists():

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from sdcore.library.inputs import InputError, keep_input
 from tui.actions import Group, Scope, bindings, footer
 from tui.masking import Mask, covered
-from tui.screens.chooser import Choice, Chooser
+from tui.screens.lists.chooser import Choice, Chooser
 from tui.widgets.caption import Caption
 from tui.widgets.mask_canvas import MaskCanvas
 from tui.widgets.status import FooterLine, MessageLine

@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from sdcore.spec.sanitise import sanitise
 from sdcore.spec.views import ParameterDifference, WordRun
-from tui.comparison import Comparison, pixels_phrase
+from tui.screens.compare.comparison import Comparison, pixels_phrase
 
 _GAP: Final = 2
 _ARROW: Final = " → "

@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from sdcore.spec.sanitise import sanitise
 from tui.durations import clock
-from tui.queueing import Item, QueueBook
+from tui.screens.queue.queueing import Item, QueueBook
 
 _TITLES: Final = {"running": "making", "waiting": "waiting", "failed": "failed", "done": "made"}
 _MARKS: Final = {"running": "▸", "waiting": " ", "failed": "!", "done": "✓"}

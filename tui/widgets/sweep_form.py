@@ -18,7 +18,7 @@ from textual.widgets import Input
 from sdcore.spec.sanitise import sanitise
 from sdcore.spec.sweep.axes import BY_NAME
 from sdcore.spec.sweep.expand import LETTERS, Line, Plan, Seeds
-from tui.screens.ask import WordSuggester
+from tui.screens.lists.ask import WordSuggester
 from tui.widgets.line_input import LineInput
 from tui.widgets.notes import Notes
 from tui.widgets.panes import Column, Row

@@ -17,8 +17,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from sdcore.spec.sanitise import sanitise
+from tui.screens.sweep.run import Place, Spot, SweepRun
 from tui.shortening import shortened
-from tui.sweep_run import Place, Spot, SweepRun
 from tui.term.frames import depth_for, joined
 from tui.thumbs import Thumb, Thumbs, make_lines
 from tui.widgets.paced import Paced

@@ -1,0 +1,1 @@
+"""The inspector: a recorded run, step by step."""

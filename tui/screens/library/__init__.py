@@ -1,0 +1,1 @@
+"""The library: every image there is, and one of them in full size."""

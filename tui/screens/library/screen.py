@@ -1,0 +1,400 @@
+"""Every image there is: found as one types, marked, sorted out, brought back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from sdcore.library.index import Index
+from tui.actions import Group, Moment, Scope, bindings, footer
+from tui.image_text import told_by
+from tui.marking import Marks
+from tui.screens.library.deeds import Deeds
+from tui.screens.library.finding import Finding
+from tui.screens.library.results import FoundPaths, Results
+from tui.screens.library.viewer import Viewer
+from tui.shortening import shortened
+from tui.widgets.head import HeadLine
+from tui.widgets.image_details import ImageDetails
+from tui.widgets.line_input import LineInput
+from tui.widgets.panes import Row
+from tui.widgets.status import FooterLine, MessageLine, Tone
+from tui.widgets.thumb_grid import ThumbGrid
+
+if TYPE_CHECKING:
+    from sdcore.library.index import Progress
+    from sdcore.library.index import Row as ImageRow
+    from tui.app import SdtuiApp
+
+_DETAILS_DELAY: Final = 0.03
+_SEARCH_DELAY: Final = 0.04
+_NEWS_DELAY: Final = 0.7
+"""Seconds between two looks at whether the index has changed."""
+_WIDTHS: Final = [(0, "-narrow"), (120, "-normal"), (160, "-wide")]
+_LOOKING: Final = "Looking for your images…"
+_EMPTY: Final = (
+    "There are no images yet. Press Escape and then Enter in the studio to make one, "
+    "or ^O to add a folder of images that you have."
+)
+_NO_FIT: Final = "Nothing fits what you search for. Escape shows all images again."
+
+
+class LibraryScreen(Screen[None], inherit_bindings=False):
+    """The images as a grid, the one under the cursor beside it, and a line to search them above."""
+
+    BINDINGS = bindings("library")
+    CSS_PATH = "library.tcss"
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    SCOPE: Scope = "library"
+    GROUP: Group = "Library"
+    HELP = (
+        "All images that sdtui made, and those of the folders that you add with ^O, newest first. / searches as you "
+        'type: words of the prompt, "these words", model:dream, sampler:euler, seed:42, steps:>20, size:512x768, '
+        "date:2026-03, before:, after:, star, tag:, folder:, and - before anything to leave it out. Space marks "
+        "images, v a whole range; every key then works on all that are marked."
+    )
+    app: SdtuiApp
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results = Results(Index.open())
+        self.marks = Marks()
+        self.finding = Finding(self)
+        self._deeds = Deeds(self)
+        self._window = (0, 0)
+        self._fetched = (-1, -1)
+        self._progress: Progress | None = None
+        self._details_timer: Timer | None = None
+        self._search_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The search above, grid and details in the middle."""
+        yield HeadLine("library", id="head")
+        with Row(id="library-search"):
+            yield Static(Content.styled(" / ", "$dim"), id="library-slash")
+            yield LineInput(hint="search", suggester=self.finding.suggester, id="library-line")
+            yield Static(id="library-count", markup=False)
+        with Row(id="library-main"):
+            yield ThumbGrid(self.results.cell, self._is_marked, id="library-grid")
+            yield ImageDetails(id="library-details")
+        yield MessageLine(id="message")
+        yield FooterLine(id="footer")
+
+    def on_mount(self) -> None:
+        """Look for all images."""
+        self.grid.focus()
+        self.grid.show(0, 0, _LOOKING)
+        self.set_interval(_NEWS_DELAY, self._look_for_news)
+        self.search()
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        asyncio.get_running_loop().run_in_executor(None, self.results.close)
+
+    @property
+    def grid(self) -> ThumbGrid:
+        """The images."""
+        return self.query_one(ThumbGrid)
+
+    @property
+    def line(self) -> LineInput:
+        """What is searched for."""
+        return self.query_one(LineInput)
+
+    @property
+    def row(self) -> ImageRow | None:
+        """The image under the cursor; None while it is not known, or there is none."""
+        return self.results.row(self.grid.cursor)
+
+    def say(self, *wordings: str, tone: Tone = "bright") -> None:
+        """Say a sentence in the message line, in the longest wording that fits."""
+        self.query_one(MessageLine).show(*wordings, tone=tone)
+
+    def terminal_answered(self) -> None:
+        """The terminal has drawn the last picture."""
+        self.grid.terminal_answered()
+
+    def _is_marked(self, place: int) -> bool:
+        return place < len(self.results) and self.results.ids[place] in self.marks
+
+    # Searching
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search as soon as there is a pause in the typing."""
+        event.stop()
+        if self._search_timer is not None:
+            self._search_timer.stop()
+        self._search_timer = self.set_timer(_SEARCH_DELAY, self.search)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """To what was found."""
+        event.stop()
+        self.grid.focus()
+
+    def search(self) -> None:
+        """Look for what the line says."""
+        self.run_worker(self._search(), group="search", exclusive=True)
+
+    async def _search(self) -> None:
+        text, before = self.line.value, self.results.text
+        at = self.results.ids[self.grid.cursor] if len(self.results) else None
+        if not await self.results.search(text):
+            return
+        place = self.results.place_of(at) if at is not None and text == before else None
+        # an image that is gone leaves the cursor on the one that takes its place
+        kept = self.grid.cursor if text == before else 0
+        self.marks.keep(self.results.ids)
+        self._fetched = (-1, -1)
+        self.grid.show(len(self.results), kept if place is None else place, self._hint())
+        if text != before:
+            self.say("".join(self.results.notes[:1]), tone="quiet")
+        self._show_head()
+        self._show_details()
+        self._show_footer()
+
+    def _hint(self) -> str:
+        if self.results.total:
+            return _NO_FIT
+        return _LOOKING if self._progress is not None and self._progress.running else _EMPTY
+
+    def _look_for_news(self) -> None:
+        if self.is_current:
+            self.run_worker(self._take_news(), group="news", exclusive=True)
+
+    async def _take_news(self) -> None:
+        changed, progress = await self.results.news()
+        if progress != self._progress:
+            self._progress = progress
+            self._show_head()
+            if not len(self.results):
+                self.grid.show(0, 0, self._hint())
+        if changed:
+            self.search()
+
+    # What is in view
+
+    def on_thumb_grid_in_view(self, message: ThumbGrid.InView) -> None:
+        """Fetch what is known of these."""
+        self._window = (message.first, message.end)
+        if self._window != self._fetched:
+            self.run_worker(self._fetch(), group="rows")
+
+    async def _fetch(self) -> None:
+        while self._window != self._fetched:
+            window = self._fetched = self._window
+            if await self.results.fetch(*window):
+                self.grid.rows_came()
+                self._show_details()
+
+    def rows_changed(self) -> None:
+        """Other stars or tags: show them."""
+        self.grid.rows_came()
+        self._show_details()
+
+    def on_thumb_grid_moved(self, message: ThumbGrid.Moved) -> None:
+        """The cursor is on another image."""
+        message.stop()
+        if self.marks.in_range:
+            before = len(self.marks)
+            self.marks.reach(self.results.ids, message.place)
+            if before != len(self.marks):
+                self.marks_changed()
+        if self._details_timer is not None:
+            self._details_timer.stop()
+        self._details_timer = self.set_timer(_DETAILS_DELAY, self._show_image)
+
+    def on_thumb_grid_chosen(self, message: ThumbGrid.Chosen) -> None:
+        """A second click looks at it."""
+        message.stop()
+        self.action_look()
+
+    def marks_changed(self) -> None:
+        """Show what is marked now."""
+        self.grid.redraw()
+        self._show_head()
+        self._show_footer()
+
+    # Showing
+
+    def _show_details(self) -> None:
+        row, details = self.row, self.query_one(ImageDetails)
+        fetching = len(self.results) and row is None
+        self.set_class(not self.results.total, "-empty")
+        if details.display and not fetching:
+            details.show(told_by(row) if row else None)
+
+    def _show_image(self) -> None:
+        """The details; where there is no room for them, a line at the foot."""
+        row = self.row
+        self._show_details()
+        if self.query_one(ImageDetails).display:
+            self.say("")
+        elif row is not None:
+            facts = f"{row.width} × {row.height} · {row.prompt or Path(row.path).name}"
+            self.say(shortened(" ".join(facts.split()), self.size.width - 2), tone="quiet")
+
+    def _show_head(self) -> None:
+        found, total = len(self.results), self.results.total
+        count = f"{found:,} of {total:,}" if self.results.text.strip() else f"{total:,}"
+        images = "image" if total == 1 else "images"
+        self.query_one("#library-count", Static).update(Content.styled(f"{count} {images} ", "$dim"))
+        progress = self._progress
+        going_on = ""
+        if progress is not None and progress.running:
+            going_on = f"reading {progress.done:,} of {progress.total:,}"
+        marked = f"{len(self.marks):,} marked" if len(self.marks) else ""
+        self.query_one(HeadLine).show((marked,), going_on)
+
+    def _show_footer(self) -> None:
+        moment: Moment = "library_marks" if len(self.marks) else "library"
+        if self.focused is self.line:
+            moment = "library_search"
+        self.query_one(FooterLine).show(footer(moment))
+
+    def on_descendant_focus(self) -> None:
+        """The line of the search has keys of its own."""
+        self._show_footer()
+
+    async def on_footer_line_pressed(self, message: FooterLine.Pressed) -> None:
+        """A key of the footer was clicked."""
+        await self.app.action_do(message.name)
+
+    # Moving
+
+    def action_move(self, places: int) -> None:
+        """To a neighbour."""
+        self.grid.move(places)
+
+    def action_move_rows(self, rows: int) -> None:
+        """To another row; out of the search to the images."""
+        if self.focused is self.line:
+            self.grid.focus()
+        else:
+            self.grid.move_rows(rows)
+
+    def action_page(self, pages: int) -> None:
+        """By as much as is in view."""
+        self.grid.page(pages)
+
+    def action_edge(self, side: int) -> None:
+        """To the newest, or the oldest."""
+        self.grid.move(side * max(1, len(self.results)))
+
+    def action_resize(self, sizes: int) -> None:
+        """Larger thumbnails, or smaller ones."""
+        self.grid.resize_thumbs(sizes)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll the details."""
+        self.query_one(ImageDetails).scroll_text(lines)
+
+    def action_details(self) -> None:
+        """The details beside the grid, or in its place where there is little room."""
+        self.toggle_class("-details" if self.has_class("-narrow") else "-no-details")
+        self.call_after_refresh(self._show_image)
+
+    def on_resize(self) -> None:
+        """The details may have come or gone."""
+        self.call_after_refresh(self._show_image)
+
+    # Marking
+
+    def action_mark(self) -> None:
+        """Mark the image under the cursor, and go on."""
+        if len(self.results):
+            self.marks.end()
+            self.marks.toggle(self.results.ids[self.grid.cursor])
+            self.marks_changed()
+            self.grid.move(1)
+
+    def action_range(self) -> None:
+        """Open a range, or close it."""
+        if self.marks.in_range:
+            self.marks.end()
+            self.say("")
+        elif len(self.results):
+            self.marks.begin(self.results.ids[self.grid.cursor])
+            self.say("Everything from here to where you go is marked; v ends it.")
+            self.marks_changed()
+
+    def action_extend(self, places: int) -> None:
+        """Mark what the cursor goes over."""
+        if len(self.results) and not self.marks.in_range:
+            self.marks.begin(self.results.ids[self.grid.cursor])
+            self.marks_changed()
+        self.grid.move(places)
+
+    def action_extend_rows(self, rows: int) -> None:
+        """Mark what lies between two rows."""
+        self.action_extend(rows * self.grid.columns)
+
+    def action_mark_all(self) -> None:
+        """Mark all that was found, or nothing."""
+        everything = len(self.marks) == len(self.results)
+        self.marks.set(() if everything else self.results.ids)
+        self.marks_changed()
+
+    def action_back(self) -> None:
+        """Out of the range, the marks, the search; at last to the studio."""
+        if self.marks.in_range:
+            self.action_range()
+        elif self.focused is self.line or (self.line.value and not len(self.marks)):
+            self.line.value = ""
+            self.grid.focus()
+        elif len(self.marks):
+            self.marks.set(())
+            self.marks_changed()
+        elif self.has_class("-details"):
+            self.action_details()
+        else:
+            self.dismiss(None)
+
+    # The images
+
+    def action_deed(self, name: str) -> None:
+        """Do something with the marked images, or the one under the cursor."""
+        self._deeds.do(name)
+
+    def action_search(self) -> None:
+        """To the line of the search."""
+        self.line.focus()
+        self.line.cursor_position = len(self.line.value)
+
+    def action_look(self) -> None:
+        """The whole screen for one image."""
+        if len(self.results):
+            paths = self.results.paths()
+            viewer = Viewer(paths, self.grid.cursor, Marking(paths, self.marks))
+            self.app.push_screen(viewer, lambda place: self._looked(paths, place))
+
+    def _looked(self, paths: FoundPaths, place: int | None) -> None:
+        """Back to the same image, wherever it is by now."""
+        at = self.results.place_of(paths.ids[place]) if place is not None else None
+        if at is not None:
+            self.grid.go_to(at)
+        self.marks_changed()
+
+
+class Marking:
+    """The marks of the library for the viewer, by the places that images had when it was opened."""
+
+    def __init__(self, paths: FoundPaths, marks: Marks) -> None:
+        self._ids = paths.ids
+        self._marks = marks
+
+    def is_marked(self, place: int) -> bool:
+        """Whether the image is marked."""
+        return self._ids[place] in self._marks
+
+    def toggle(self, place: int) -> None:
+        """Mark it, or take the mark away."""
+        self._marks.end()
+        self._marks.toggle(self._ids[place])

@@ -1,0 +1,261 @@
+"""One image on the whole screen: closer, over it, on to its neighbours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+from PIL import Image
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from sdcore.library.metadata import MetadataError, read_pixels
+from tui.actions import Group, Scope, bindings, footer
+from tui.image_text import tell
+from tui.screens.studio.screen import Studio
+from tui.viewport import Viewport
+from tui.widgets.canvas import Canvas
+from tui.widgets.caption import Caption
+from tui.widgets.image_details import DetailsText
+from tui.widgets.panes import Row
+from tui.widgets.status import FooterLine, MessageLine, Tone
+
+if TYPE_CHECKING:
+    from tui.app import SdtuiApp
+
+_KEPT_PIXELS: Final = 4_000_000
+"""An image of more is not read ahead of its turn."""
+
+
+class Marking(Protocol):
+    """Which images are marked, by their place in the sequence."""
+
+    def is_marked(self, place: int) -> bool:
+        """Whether it is."""
+
+    def toggle(self, place: int) -> None:
+        """Mark it, or take the mark away."""
+
+
+class Viewer(Screen[int | None], inherit_bindings=False):
+    """`paths` are the images, of which that at `index` is shown first; paths are asked for on a thread. Returns the
+    place of the one that was shown last. With a `marking` they can be marked."""
+
+    BINDINGS = bindings("viewer")
+    CSS_PATH = "viewer.tcss"
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = Studio.HORIZONTAL_BREAKPOINTS
+    SCOPE: Scope = "viewer"
+    GROUP: Group = "Viewer"
+    HELP = (
+        "One image as large as the screen allows. + and − go closer and back, 1 shows its pixels, 0 the whole; the "
+        "arrows move over it. [ and ] go on to its neighbours, Space marks it, i tells how it was made."
+    )
+    app: SdtuiApp
+
+    def __init__(self, paths: Sequence[Path], index: int, marking: Marking | None = None) -> None:
+        super().__init__()
+        self._paths = paths
+        self._marking = marking
+        self._place = index
+        self._path: Path | None = None
+        self._image: Image.Image | None = None
+        self._view: Viewport | None = None
+        self._ahead: dict[int, tuple[Path, Image.Image]] = {}
+        self._step = 1
+
+    def compose(self) -> ComposeResult:
+        """The image, and little else."""
+        yield Caption(id="viewer-caption")
+        with Row(id="viewer-main"):
+            yield Canvas("reading…", id="viewer-picture")
+            yield DetailsText(id="viewer-text")
+        yield MessageLine(id="message")
+        yield FooterLine(id="footer")
+
+    def on_mount(self) -> None:
+        """Read the first."""
+        self.query_one(MessageLine).display = False
+        self.query_one(FooterLine).show(footer("viewer"))
+        self._read()
+
+    @property
+    def place(self) -> int:
+        """Which of the images is shown."""
+        return self._place
+
+    @property
+    def path(self) -> Path | None:
+        """Its file, None until it is read."""
+        return self._path
+
+    @property
+    def view(self) -> Viewport | None:
+        """What of it is seen, None until it is read."""
+        return self._view
+
+    def say(self, *wordings: str, tone: Tone = "bright") -> None:
+        """Say a sentence under the image; nothing takes no room."""
+        line = self.query_one(MessageLine)
+        line.display = bool(wordings and wordings[0])
+        line.show(*wordings, tone=tone)
+
+    # Reading
+
+    def _read(self) -> None:
+        self.run_worker(self._look(self._place), group="picture", exclusive=True)
+
+    async def _look(self, place: int) -> None:
+        try:
+            known = self._ahead.get(place)
+            path, image = known if known is not None else await asyncio.to_thread(self._fetch, place)
+        except (MetadataError, OSError) as fault:
+            self._path = self._image = self._view = None
+            self.query_one(Canvas).show_hint(str(fault))
+            self._show_caption()
+            return
+        self._path, self._image = path, image
+        self._view = self._whole(image)
+        self._ahead = {place: (path, image)}
+        self._draw()
+        if self.has_class("-told"):
+            self._tell()
+        neighbour = place + self._step
+        if 0 <= neighbour < len(self._paths) and image.width * image.height <= _KEPT_PIXELS:
+            try:
+                self._ahead[neighbour] = await asyncio.to_thread(self._fetch, neighbour)
+            except (MetadataError, OSError):
+                return  # it is said when its turn comes
+
+    def _fetch(self, place: int) -> tuple[Path, Image.Image]:
+        path = self._paths[place]
+        return path, read_pixels(path)
+
+    def _tell(self) -> None:
+        if self._path is not None:
+            self.run_worker(self._tell_of(self._path), group="details", exclusive=True)
+
+    async def _tell_of(self, path: Path) -> None:
+        told = await asyncio.to_thread(tell, path)
+        if path == self._path:
+            self.query_one(DetailsText).show(told)
+
+    # Showing
+
+    def _whole(self, image: Image.Image) -> Viewport:
+        width, height = self.query_one(Canvas).preview_box()
+        return Viewport(image.width, image.height, max(1, width), max(1, height))
+
+    def on_canvas_box_changed(self, message: Canvas.BoxChanged) -> None:
+        """There is more room, or less."""
+        message.stop()
+        if self._view is not None:
+            self._see(self._view.in_pane(message.width, message.height))
+
+    def _see(self, view: Viewport) -> None:
+        if view != self._view:
+            self._view = view
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._image is None or self._view is None:
+            return
+        part = self._image
+        if not self._view.whole:
+            part = part.crop(self._view.box())
+            if self._view.scale > 1:  # its pixels are what is to be seen
+                size = (
+                    max(1, round(part.width * self._view.scale)),
+                    max(1, round(part.height * self._view.scale)),
+                )
+                part = part.resize(size, Image.Resampling.NEAREST)
+        self.query_one(Canvas).show_image(part)
+        self._show_caption()
+
+    def _show_caption(self) -> None:
+        marked = self._marking is not None and self._marking.is_marked(self._place)
+        facts = [
+            self._path.name if self._path else "",
+            "✓ marked" if marked else "",
+            f"{self._place + 1:,} of {len(self._paths):,}",
+        ]
+        if self._image is not None and self._view is not None:
+            facts += [
+                f"{self._image.width} × {self._image.height}",
+                "" if self._view.whole else f"{100 * self._view.scale:.0f} %",
+            ]
+        self.query_one(Caption).show(facts, accent=marked)
+
+    def terminal_answered(self) -> None:
+        """The terminal has drawn the last picture."""
+        self.query_one(Canvas).terminal_answered()
+
+    # Keys
+
+    def action_go(self, places: int) -> None:
+        """On to a neighbour."""
+        place = max(0, min(self._place + places, len(self._paths) - 1))
+        if place != self._place:
+            self._step = 1 if place > self._place else -1
+            self._place = place
+            self._show_caption()
+            self.say("")
+            self._read()
+
+    def action_zoom(self, steps: int) -> None:
+        """Closer, or farther away."""
+        if self._view is not None:
+            self._see(self._view.zoomed(steps))
+
+    def action_whole(self) -> None:
+        """All of it."""
+        if self._view is not None:
+            self._see(msgspec.structs.replace(self._view, zoom=1.0, x=0.5, y=0.5))
+
+    def action_pixels(self) -> None:
+        """Its pixels."""
+        if self._view is not None:
+            self._see(self._view.pixel_by_pixel())
+
+    def action_pan(self, right: int, down: int) -> None:
+        """Over the image; on one that is wholly seen, on to a neighbour."""
+        if self._view is not None and not self._view.whole:
+            self._see(self._view.moved(right, down))
+        elif right:
+            self.action_go(right)
+
+    def action_mark(self) -> None:
+        """Mark it, or take the mark away."""
+        if self._marking is None:
+            self.say("Images can be marked in the library.")
+        else:
+            self._marking.toggle(self._place)
+            self._show_caption()
+
+    def action_details(self) -> None:
+        """How it was made."""
+        self.toggle_class("-told")
+        if self.has_class("-told"):
+            self._tell()
+
+    def action_inspect(self) -> None:
+        """Look into the run that made it."""
+        if self._path is not None:
+            self.say("Opening the run…")
+            self.app.inspecting.open(str(self._path.resolve()))
+
+    def action_vary(self) -> None:
+        """Go on from it."""
+        if self._path is not None:
+            self.app.varying.open(self._path, self.say)
+
+    def action_back(self) -> None:
+        """Back to where it was opened from."""
+        self.dismiss(self._place)
+
+    async def on_footer_line_pressed(self, message: FooterLine.Pressed) -> None:
+        """A key of the footer was clicked."""
+        await self.app.action_do(message.name)

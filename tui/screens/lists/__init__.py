@@ -1,0 +1,1 @@
+"""Lists and questions that open over a screen."""

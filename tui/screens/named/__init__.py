@@ -1,0 +1,1 @@
+"""What a person names and keeps: styles, presets and wildcard files."""

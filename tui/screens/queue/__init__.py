@@ -1,0 +1,1 @@
+"""The queue: what is being made, what waits and what failed."""

@@ -1,0 +1,1 @@
+"""The settings: what the program keeps, its keys and its colours."""

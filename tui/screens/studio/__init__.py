@@ -1,0 +1,1 @@
+"""The studio: the one screen that most work happens on, and what each of its parts does."""

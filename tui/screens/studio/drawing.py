@@ -1,0 +1,83 @@
+"""Prompts that hold choices: one lot is drawn for each image, by its seed, before it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from sdcore.engine import messages as m
+from sdcore.spec.lineage import Origin
+from sdcore.spec.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sdcore.library.wildcards import Wildcards
+    from sdcore.spec.sweep.drawing import Drawn
+    from tui.screens.studio.screen import Studio
+
+_MARKS: Final = ("{", "__", "\\")
+"""Without one of these there is nothing to draw."""
+_MOST_SAID: Final = 200
+_NOTHING: Final = Origin()
+_KEPT: Final = 500
+"""Of how many jobs it is known what was drawn."""
+
+
+class Drawing:
+    """Sends the studio's recipes, those with choices in their prompts as they were drawn."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._said: dict[str, str] = {}
+        self._words: Wildcards | None = None
+        self._turn = asyncio.Lock()
+
+    def send(self, recipe: Recipe, origin: Origin = _NOTHING) -> None:
+        """Have the engine make it. Recipes are sent in the order in which they came."""
+        text = recipe.prompt + recipe.negative_prompt
+        if self._turn.locked() or any(mark in text for mark in _MARKS):
+            self._studio.run_worker(self._draw(recipe, origin), group="draw")
+        else:
+            self._submit(recipe, origin)
+
+    def said(self, job: str) -> str:
+        """What was drawn for a job, in a few words; "" where nothing was."""
+        return self._said.get(job, "")
+
+    async def _draw(self, recipe: Recipe, origin: Origin) -> None:
+        from sdcore.spec.sweep.drawing import DrawingError
+
+        async with self._turn:
+            try:
+                drawn = await asyncio.to_thread(self._drawn, recipe)
+            except DrawingError as fault:
+                self._studio.view.say(str(fault), tone="alert")
+                return
+            self._submit(recipe, origin, drawn)
+
+    def _drawn(self, recipe: Recipe) -> Drawn:
+        from sdcore.library.wildcards import Wildcards
+        from sdcore.spec.sweep.drawing import draw
+
+        if self._words is None:
+            self._words = Wildcards()
+        self._words.forget()  # they may have been edited since the last image
+        return draw(recipe, self._words)
+
+    def _submit(self, recipe: Recipe, origin: Origin, drawn: Drawn | None = None) -> None:
+        view = self._studio.view
+        made = drawn.recipe if drawn is not None else recipe
+        job = view.book.add(made)
+        if drawn is not None and (sentence := told(drawn)):
+            self._said = {**dict(list(self._said.items())[-_KEPT:]), job: sentence}
+            view.say(sentence)
+        template = drawn.template if drawn is not None else None
+        self._studio.app.send(m.Generate(job=job, recipe=made, template=template, origin=origin))
+
+
+def told(drawn: Drawn) -> str:
+    """What was drawn, and which wildcards there are no files for; "" where neither is so."""
+    missing = ", ".join(drawn.unknown)
+    choices = " · ".join(choice.strip() or "nothing" for choice in drawn.choices)
+    sentences = [f"drawn: {choices[:_MOST_SAID]}"] if choices else []
+    sentences += [f"There is no wildcard file called {missing}."] if missing else []
+    return "; ".join(sentences)

@@ -1,0 +1,1 @@
+"""Sweeps: many images at once, over axes of settings."""

@@ -1,0 +1,1 @@
+"""Variations: the neighbours of an image, and the way back."""
