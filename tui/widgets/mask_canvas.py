@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tui.term.palette import Bytes
 
 _BITS: Final = 6
+_FEW_BITS: Final = LIVE_BITS - 1
+"""With few colours the nearest are taken and none mixed: a hatched mask could not be told from a mixture."""
 _LEFT, _RIGHT = 1, 3
 _FIRST_BRUSH: Final = 10
 """A tenth of the image's shorter side is a brush to begin with."""
@@ -331,7 +333,9 @@ class MaskCanvas(Paced):
         style = self.visual_style.rich_style
         spare = self.size.width - columns
         before, after = Segment(" " * (spare // 2), style), Segment(" " * (spare - spare // 2), style)
-        strips = frame_strips(frame_codes(pixels, depth, _BITS), depth, before, after)
+        strips = frame_strips(
+            frame_codes(pixels, depth, _BITS if depth == "truecolor" else _FEW_BITS), depth, before, after
+        )
         above = (self.size.height - rows) // 2
         if not self._strips:
             self._strips = [Strip.blank(self.size.width, style)] * self.size.height

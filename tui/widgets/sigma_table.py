@@ -145,8 +145,10 @@ class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Keep the present step in sight, two rows from an edge; a page at a time, as every row that moves is sent."""
         rows = self.size.height - 1
         top = self.scroll_offset.y
-        if not top + 2 <= step < top + rows - 2:
-            self.scroll_to(y=max(0, step - 2), animate=False)
+        if step >= top + rows - 2:
+            self.scroll_to(y=step - 2, animate=False)
+        elif step < top + 2:
+            self.scroll_to(y=max(0, step - rows + 3), animate=False)
 
     def action_page_up(self) -> None:
         """A page up."""
