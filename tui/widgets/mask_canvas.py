@@ -23,6 +23,7 @@ from tui.mask_pixels import (
 )
 from tui.masking import BRUSHES, Box, Mask
 from tui.term.frames import depth_for, frame_codes, frame_strips
+from tui.term.palette import LIVE_BITS
 from tui.term.pixels import fit
 from tui.widgets.paced import Paced
 
