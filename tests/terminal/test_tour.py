@@ -16,10 +16,11 @@ MOST_PIECES = 40
 
 def follow(terminal: Terminal, row: Row) -> None:
     """Press what the row says, and see what it says one sees."""
-    for press in row.presses:
+    for at, press in enumerate(row.presses):
+        if at:
+            rest(terminal)
         if not press.opens:
             terminal.type(press.sent)
-            rest(terminal)
     for words in row.sees:
         terminal.wait_for(words)
     rest(terminal)
