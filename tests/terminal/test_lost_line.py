@@ -95,8 +95,9 @@ def test_a_line_that_breaks_in_the_middle_of_a_run(box: SshServer, far: Path) ->
 def test_an_image_that_was_made_while_nobody_was_there(box: SshServer, far: Path) -> None:
     with log_in(box) as terminal:
         terminal.wait_for("japanese")
+        set_steps(terminal, "200")
         terminal.type(ENTER)
-        terminal.wait_for("/30")
+        terminal.wait_for("/200")
         box.hang_up()
         until(lambda: not terminal.alive)
     until(lambda: images(far))
