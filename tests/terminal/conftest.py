@@ -23,4 +23,6 @@ def no_engine_is_left(private_home: Path) -> Iterator[None]:
     """An engine whose app was killed would stay warm for a quarter of an hour, beside all other tests."""
     yield
     if socket_path().exists():
-        subprocess.run([sys.executable, "-m", "tui.cli", "stop"], check=False, capture_output=True, timeout=60)
+        subprocess.run(
+            [sys.executable, "-m", "tui.cli", "stop"], check=False, capture_output=True, timeout=60
+        )
