@@ -124,10 +124,6 @@ class SdtuiApp(Furnished, inherit_bindings=False):
         """Let `listener` have every event from now on."""
         self.line.listen(listener)
 
-    def ignore(self, listener: Listener) -> None:
-        """Let it have no more."""
-        self.line.ignore(listener)
-
     async def on_unmount(self) -> None:
         """However the app ends, the engine is told."""
         self.ending.stop()

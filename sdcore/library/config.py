@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import fcntl
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import msgspec
 
-from sdcore.atomic import write_atomically
+from sdcore.atomic import held, write_atomically
 from sdcore.library import config_text, paths
 from sdcore.library.config_text import MISSING
 from sdcore.library.setting import Setting, choice, folder, folders, key_table, number, switch, text
@@ -256,7 +255,7 @@ def change(values: Mapping[str, Any], path: Path | None = None) -> None:
     """
     try:
         path = Path(os.path.realpath(path or config_file()))  # a link to the file stays a link
-        with _alone(path.parent):
+        with held(path.parent):
             source = path.read_bytes().decode() if path.exists() else ""
             before = tomllib.loads(source)
             written = config_text.changed(source, {
@@ -282,15 +281,3 @@ def change(values: Mapping[str, Any], path: Path | None = None) -> None:
 def _written(name: str, value: Any) -> Any:
     """A list stays, if only as an empty one: what is said of its entries may stand in it."""
     return MISSING if value == DEFAULTS[name] and not isinstance(value, list | dict) else value
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder against other writers, where its file system can."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
-from sdcore.atomic import write_atomically
+from sdcore.atomic import held, write_atomically
 from sdcore.library import paths
 from sdcore.regular import open_regular
 from sdcore.spec.sanitise import sanitise
@@ -126,21 +125,9 @@ def _read() -> dict[str, _Known]:
 
 def _keep(key: str, known: _Known) -> None:
     """Add a hash to those that other processes have kept meanwhile; one that cannot be kept is made again."""
-    with contextlib.suppress(OSError), _alone():
+    with contextlib.suppress(OSError), held(paths.cache_dir()):
         kept = _read()
         kept.pop(key, None)
         kept[key] = known
         newest = dict(list(kept.items())[-MOST:])
         write_atomically(_file(), msgspec.json.encode(newest))
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Hold the cache's folder against other writers, where its file system can."""
-    descriptor = os.open(paths.cache_dir(), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

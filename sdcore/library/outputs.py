@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -17,7 +15,7 @@ from typing import BinaryIO, Final, cast
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sdcore.atomic import place_new
+from sdcore.atomic import held, place_new
 from sdcore.library import config, record
 from sdcore.library.record import BatchPlace
 from sdcore.spec import infotext
@@ -154,7 +152,8 @@ def _write(image: Image.Image, chunks: PngInfo, day: Path, rest: str) -> Path:
             image.save(cast(BinaryIO, file), "PNG", pnginfo=chunks)
             file.flush()
             os.fsync(file.fileno())
-        with _held(day) as folder:
+        # Some network file systems cannot lock a folder. Names stay safe there, only numbers may repeat.
+        with held(day) as folder:
             target = _place(part, day, rest)
             os.fsync(folder)
     finally:
@@ -177,16 +176,3 @@ def _place(part: Path, day: Path, rest: str) -> Path:
 def _highest(day: Path) -> int:
     found = (_NUMBER.match(entry.name) for entry in os.scandir(day))
     return max((int(match[1]) for match in found if match), default=0)
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[int]:
-    """Hold `folder` against other writers while a number is chosen; yields its descriptor."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        # Some network file systems cannot lock a folder. Names stay safe there, only numbers may repeat.
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)

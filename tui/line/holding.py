@@ -45,10 +45,6 @@ class EngineLine:
         """Let `listener` have every event from now on."""
         self._listeners.append(listener)
 
-    def ignore(self, listener: Listener) -> None:
-        """Let it have no more."""
-        self._listeners.remove(listener)
-
     def open(self) -> None:
         """Open a line, in place of the one there was. Commands may be sent at once."""
         app = self._app
