@@ -12,13 +12,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+_OF_THE_SHELL = (
+    "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TMUX", "TERM_PROGRAM", "SSH_CONNECTION", "SSH_TTY",
+    "VISUAL", "EDITOR",
+)  # fmt: skip
+"""What the terminal that the tests are run in says of itself and of who sits there."""
+
+
 @pytest.fixture(autouse=True)
 def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Point `SDTUI_HOME` at a folder of this test, hide the models of who runs it, stay off the network."""
+    """Point `SDTUI_HOME` at a folder of this test, hide the models and the terminal of who runs it, stay off the
+    network."""
     home = tmp_path / "home"
     monkeypatch.setenv("SDTUI_HOME", str(home))
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
-    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", *_OF_THE_SHELL):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return home

@@ -47,6 +47,15 @@ def test_type_a_prompt_watch_it_emerge_keep_the_png(private_home: Path) -> None:
         assert len(image.convert("RGB").getcolors(1 << 14) or range(1 << 14)) > 100
 
 
+def test_the_terminal_knows_its_size_better_than_what_a_shell_exported(private_home: Path) -> None:
+    with Terminal(columns=120, rows=40, environment={"COLUMNS": "80", "LINES": "24"}) as terminal:
+        terminal.wait_until(lambda: "F1 help" in terminal.screen.display[39])
+        terminal.resize(100, 30)
+        terminal.wait_until(lambda: "F1 help" in terminal.screen.display[29])
+        terminal.type(QUIT)
+        assert terminal.exit_status() == 0
+
+
 def test_a_run_is_interrupted_and_the_app_goes_on(private_home: Path) -> None:
     with Terminal(columns=80, rows=24) as terminal:
         terminal.wait_for("japanese")

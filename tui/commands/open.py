@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SCREEN_UPDATES: Final = "120"
 """A second at most: a typed letter waits for the next one, on average half of 1/120 s instead of half of 1/60 s."""
+_SIZE: Final = ("COLUMNS", "LINES")
 _INPUT_THREAD: Final = "textual-input"
 
 
@@ -30,6 +31,7 @@ def run(options: Namespace) -> int:
         raise CommandError("The app needs a terminal; in a script, use sdtui generate.")
     gc.disable()  # until the first paint: it would look through all that is imported, again and again
     settings, _ = load()
+    _trust_the_terminal()
     os.environ.setdefault("TEXTUAL_FPS", _SCREEN_UPDATES)
     if os.environ.get("SSH_CONNECTION"):
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
@@ -55,6 +57,13 @@ def run(options: Namespace) -> int:
         # On a terminal that is gone it reads the end of its input for ever, and the process would never end.
         os._exit(status)
     return status
+
+
+def _trust_the_terminal() -> None:
+    """Forget the size that a shell or a login script has exported: the terminal knows its own, also when it changes."""
+    if all(os.get_terminal_size(sys.stdout.fileno())):  # a serial line says 0 x 0
+        for name in _SIZE:
+            os.environ.pop(name, None)
 
 
 def _opener(options: Namespace, settings: Settings) -> OpenEngine:
