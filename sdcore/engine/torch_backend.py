@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from sdcore.engine.backend import Backend, Model, Plan, Report
@@ -33,10 +34,13 @@ _SETTINGS: Final = {
 
 _IMPORTS: Final = (
     ("torch", "torch", 0.0),
-    ("transformers", "transformers", 0.15),
-    ("diffusers", "diffusers", 0.25),
-    ("sdcore.diffusion.model", "Stable Diffusion's networks", 0.55),
-    ("sdcore.diffusion.views", "the samplers", 0.98),
+    ("transformers", "transformers", 0.22),
+    ("diffusers", "diffusers", 0.35),
+    ("transformers.models.clip.modeling_clip", "Stable Diffusion's networks", 0.58),
+    ("diffusers.models.autoencoders.autoencoder_kl", "Stable Diffusion's networks", 0.8),
+    ("diffusers.models.unets.unet_2d_condition", "Stable Diffusion's networks", 0.95),
+    ("sdcore.diffusion.views", "the samplers", 0.96),
+    ("sdcore.opening", "the models", 0.98),
 )
 """Module, what a person is told, and the share of the whole that is done before it."""
 
@@ -49,10 +53,11 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
     Raises `ModelError` if there is no such device, `ImportError` if a library is missing or broken.
     """
     os.environ.update(_SETTINGS)
-    for module, stage, fraction in _IMPORTS:
-        report(stage, fraction)
-        importlib.import_module(module)
-        _quieten(module)
+    with _uncollected():
+        for module, stage, fraction in _IMPORTS:
+            report(stage, fraction)
+            importlib.import_module(module)
+            _quieten(module)
 
     from sdcore import opening
     from sdcore.diffusion import devices, memory, schedulers
@@ -163,6 +168,20 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
             InputError,
         ),
     )
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Import without the collector, which would look through all that is there again and again; what was imported
+    stays, and it need not look at that later either."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 def _step_back() -> None:

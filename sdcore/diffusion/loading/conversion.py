@@ -1,7 +1,8 @@
 """The names of the original layout, in which a model is one file, into those of diffusers.
 
-UNets and autoencoders are renamed by diffusers' own functions (`loaders/single_file_utils.py`). Each function here
-gives the tensors of one part of a file, none where the part is not in it.
+UNets and autoencoders are renamed by diffusers' own functions (`loaders/single_file_utils.py`), imported only where a
+file of the original layout is opened, since that takes half a second. Each function here gives the tensors of one part
+of a file, none where the part is not in it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final
 
-from diffusers.loaders import single_file_utils
 from torch import Tensor
 
 from sdcore.diffusion.loading import transformers
@@ -39,6 +39,8 @@ def unet(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
             if "conv_in.weight" in found
             else _diffusers(tensors, "down_blocks.0.resnets.0.norm1.weight")
         )
+    from diffusers.loaders import single_file_utils
+
     return single_file_utils.convert_ldm_unet_checkpoint(
         {UNET + name: tensor for name, tensor in found.items()}, config
     )
@@ -58,6 +60,8 @@ def vae(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
         found = dict(tensors) if "decoder.conv_in.weight" in tensors else {}
     if "decoder.mid.block_1.conv1.weight" not in found:
         return found
+    from diffusers.loaders import single_file_utils
+
     return single_file_utils.convert_ldm_vae_checkpoint(
         {VAES[0] + name: tensor for name, tensor in found.items()}, config
     )
@@ -78,6 +82,8 @@ def openclip(prefix: str) -> Convert:
     def convert(tensors: Tensors, config: Mapping[str, Any]) -> Tensors:
         if prefix + "token_embedding.weight" not in tensors:
             return {}
+        from diffusers.loaders import single_file_utils
+
         told = SimpleNamespace(config=SimpleNamespace(hidden_size=config["hidden_size"]))
         return single_file_utils.convert_open_clip_checkpoint(told, tensors, prefix)
 
