@@ -23,8 +23,8 @@ from tui.widgets.parameters import Parameters
 
 def screens() -> list[type[Screen[object]]]:
     """Every screen that there is, but for the help itself and the studio, whose parts speak for themselves."""
-    for module in pkgutil.iter_modules(tui.screens.__path__):
-        importlib.import_module(f"tui.screens.{module.name}")
+    for module in pkgutil.walk_packages(tui.screens.__path__, "tui.screens."):
+        importlib.import_module(module.name)
 
     def below(parent: type[Screen[object]]) -> list[type[Screen[object]]]:
         return [each for child in parent.__subclasses__() for each in (child, *below(child))]
