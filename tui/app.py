@@ -33,6 +33,7 @@ from tui.preferences import Preferences
 from tui.screens.studio.screen import Studio
 from tui.term.border import TextBorder
 from tui.term.clipboard import copy
+from tui.term.composing import SparingCompositor
 from tui.term.graphics.ways import Pictures
 from tui.term.sparing import ScreenCopy
 
@@ -248,6 +249,12 @@ class SdtuiApp(Furnished, inherit_bindings=False):
                 answered()
         if self.studio.gallery.canvas is not None:
             self.studio.gallery.canvas.terminal_answered()
+
+    def push_screen(self, screen: Any, *arguments: Any, **options: Any) -> Any:
+        """Show a screen, of which only what changes is drawn."""
+        if isinstance(screen, Screen) and not screen.is_mounted:
+            screen._compositor = SparingCompositor()
+        return super().push_screen(screen, *arguments, **options)
 
     def pop_screen(self) -> AwaitComplete:
         """Leave a screen, and what its workers were about: its parts go one by one, and a worker would miss them."""

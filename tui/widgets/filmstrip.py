@@ -16,12 +16,12 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 from textual.worker import Worker, get_current_worker
 
 from tui.term.frames import depth_for
 from tui.term.palette import Depth
 from tui.term.pixels import fit, segment_lines
+from tui.widgets.own_lines import OwnLines
 
 GAP: Final = 2
 """Cells between two thumbnails: room for the bars that hug the chosen one."""
@@ -35,7 +35,7 @@ Lines = list[list[Segment]]
 _Key = tuple[Path, int, int, Depth]
 
 
-class Filmstrip(Widget, can_focus=True):
+class Filmstrip(OwnLines, can_focus=True):
     """Thumbnails in a row; left and right move the choice, Enter or a second click takes it.
 
     Thumbnails are made on a thread, newest first. A file that cannot be read keeps an empty frame.
@@ -195,6 +195,11 @@ class Filmstrip(Widget, can_focus=True):
         """Thumbnails are as high as the strip: make those that are missing at this height."""
         self._reveal()
 
+    @property
+    def has_own_lines(self) -> bool:
+        """The hint is drawn as any text."""
+        return bool(self._paths) and super().has_own_lines
+
     # -- drawing ---------------------------------------------------------------------------------------------
 
     def render(self) -> Content:
@@ -210,17 +215,17 @@ class Filmstrip(Widget, can_focus=True):
         bar = self.get_component_rich_style("filmstrip--chosen")
         empty = self.get_component_rich_style("filmstrip--empty")
         segments: list[Segment] = []
+        depth = depth_for(self.app)
         for place, path in enumerate(self._in_view()):
             chosen = self._first + place == self._chosen
             segments.append(Segment("▐", bar) if chosen else Segment(" ", background))
-            segments += self._thumb_line(path, y, height, background, empty)
+            segments += self._thumb_line((path, height, 2 * height, depth), y, background, empty)
             segments.append(Segment("▌", bar) if chosen else Segment(" ", background))
         return Strip(segments).adjust_cell_length(width, background)
 
-    def _thumb_line(self, path: Path, y: int, height: int, background: Style, empty: Style) -> list[Segment]:
-        """Line `y` of a thumbnail's box of `2 * height` cells: its pixels, or a dot while there are none."""
-        box = 2 * height
-        key = self._key(path)
+    def _thumb_line(self, key: _Key, y: int, background: Style, empty: Style) -> list[Segment]:
+        """Line `y` of a thumbnail's box of cells: its pixels, or a dot while there are none."""
+        _, height, box, _ = key
         lines = self._thumbs.get(key)
         if lines is None:
             mark = ("×" if key in self._thumbs else "·") if y == height // 2 else " "

@@ -14,7 +14,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
+
+from tui.widgets.own_lines import OwnLines
 
 _DOTS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The bit of a braille character for each (column, row) of its 2x4 dots."""
@@ -23,7 +24,7 @@ _BRAILLE: Final = 0x2800
 _PARTS = ("past", "future", "now", "label")
 
 
-class SchedulePlot(Widget):
+class SchedulePlot(OwnLines):
     """Sigma over the steps of a run: the past in the accent colour, the future dim, a dot where it is now."""
 
     ALLOW_SELECT = False
@@ -42,6 +43,7 @@ class SchedulePlot(Widget):
         self._step: int | None = None
         self._drawn: list[Strip] | None = None
         self._rows: dict[tuple[int, int, int | None], Strip] = {}
+        self._styles_of: dict[str, Style] = {}
 
     def set_schedule(self, sigmas: Sequence[float]) -> None:
         """Plot these sigmas, one a forward pass and the last the end; what is not finite is left out."""
@@ -67,6 +69,7 @@ class SchedulePlot(Widget):
     def _forget(self) -> None:
         self._drawn = None
         self._rows.clear()
+        self._styles_of.clear()
 
     def notify_style_update(self) -> None:
         """Take up the colours of a new theme."""
@@ -100,17 +103,30 @@ class SchedulePlot(Widget):
         """Row `y`, its first `past` columns done and the dot in column `now`. Most rows stay what they were."""
         key = (y, sum(1 for bits in dots[:past] if bits), now)
         if key not in self._rows:
-            styles = {name: self.get_component_rich_style(f"plot--{name}") for name in _PARTS}
-            cells = [(" ", self.visual_style.rich_style)] * len(dots)
-            for x, bits in enumerate(dots):
-                if bits:
-                    cells[x] = (chr(_BRAILLE + bits), styles["past" if x < past else "future"])
-            if now is not None:
-                cells[now] = ("●", styles["now"])
-            if y == 0:
-                _label(cells, f"σ {max(self._sigmas):.3g}", styles["label"])
-            self._rows[key] = _strip(cells)
+            self._rows[key] = self._line(y, dots, past, now)
         return self._rows[key]
+
+    def _line(self, y: int, dots: list[int], past: int, now: int | None) -> Strip:
+        """The row as segments: the past, the dot, the future, and in the first row the largest sigma."""
+        if not self._styles_of:
+            ground = self.visual_style.rich_style
+            self._styles_of = {
+                part: ground + self.get_component_rich_style(f"plot--{part}") for part in _PARTS
+            }
+        styles = self._styles_of
+        text = "".join(chr(_BRAILLE + bits) if bits else " " for bits in dots)
+        label = f"σ {max(self._sigmas):.3g}" if y == 0 else ""
+        if text[len(text) - len(label) :].strip() or len(label) > len(text):
+            label = ""
+        line = len(text) - len(label)
+        marked = past if now is None else now
+        parts = [
+            (text[:marked], "past"),
+            ("●" if now is not None else "", "now"),
+            (text[marked + (now is not None) : line], "future"),
+            (label, "label"),
+        ]
+        return Strip([Segment(part, styles[style]) for part, style in parts if part], len(text))
 
 
 def plot_dots(
@@ -144,14 +160,3 @@ def plot_dots(
     # the row of the line at the dot's column, not of its sigma: between columns the two may differ by a cell
     column = round(now / last * (columns - 1))
     return bits, (column // 2, row_of(value_at(column)) // 4)
-
-
-def _label(row: list[tuple[str, Style]], text: str, style: Style) -> None:
-    """Write `text` at the right end of a row, where the line leaves room for it."""
-    start = len(row) - len(text)
-    if start >= 0 and all(cell == " " for cell, _ in row[start : start + len(text)]):
-        row[start : start + len(text)] = [(letter, style) for letter in text]
-
-
-def _strip(cells: list[tuple[str, Style]]) -> Strip:
-    return Strip([Segment(text, style) for text, style in cells], len(cells)).simplify()

@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.actions import bindings
+from tui.widgets.own_lines import OwnLines
 
 
 class _Table(msgspec.Struct):
@@ -77,6 +78,7 @@ _NARROW: Final = (
 _WIDE: Final = (*_NARROW[:3], _Column("Δσ", 8, _fall), _Column("ᾱ", 8, _alpha), _NARROW[3])
 _FULL: Final = (*_WIDE[:-1], _Column("SNR", 10, _signal_to_noise), _WIDE[-1])
 _TIERS: Final = (_FULL, _WIDE, _NARROW)
+_KEPT_LINES: Final = 2000
 
 
 def _columns_for(width: int) -> tuple[_Column, ...]:
@@ -84,7 +86,7 @@ def _columns_for(width: int) -> tuple[_Column, ...]:
     return next((tier for tier in _TIERS if width > sum(column.width for column in tier)), _NARROW)
 
 
-class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
+class SigmaTable(OwnLines, ScrollView, can_focus=True, inherit_bindings=False):
     """One row a forward pass and a last one for where it ends."""
 
     HELP = (
@@ -102,9 +104,10 @@ class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.border_title = "steps"
         self._table = _Table()
         self._step: int | None = None
+        self._drawn: dict[tuple[str, tuple[str, str], int], Strip] = {}
+        """Lines by their text, their parts and their width: most are drawn again and again."""
 
     @property
     def step(self) -> int | None:
@@ -138,8 +141,9 @@ class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def rest(self) -> None:
         """Mark no step; the times stay."""
-        self._step = None
-        self.refresh()
+        step, self._step = self._step, None
+        if step is not None:
+            self.refresh_lines(step + 1)
 
     def _follow(self, step: int) -> None:
         """Keep the present step in sight, two rows from an edge; a page at a time, as every row that moves is sent."""
@@ -164,15 +168,28 @@ class SigmaTable(ScrollView, can_focus=True, inherit_bindings=False):
         columns = _columns_for(width)
         if y == 0:
             text = " " + "".join(column.title.rjust(column.width) for column in columns)
-            return self._strip([Segment(text, self.get_component_rich_style("sigma--title"))], width)
+            return self._line(text, ("title", "title"), width)
         row = y - 1 + self.scroll_offset.y
         if row >= len(self._table.sigmas):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.visual_style.rich_style)
         now = row == self._step
         text = "".join(column.cell(self._table, row).rjust(column.width) for column in columns)
         part = "now" if now else "done" if row < len(self._table.seconds) else "ahead"
-        mark = Segment("▸" if now else " ", self.get_component_rich_style("sigma--mark"))
-        return self._strip([mark, Segment(text, self.get_component_rich_style(f"sigma--{part}"))], width)
+        return self._line(f"{'▸' if now else ' '}{text}", ("mark", part), width)
 
-    def _strip(self, segments: list[Segment], width: int) -> Strip:
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+    def _line(self, text: str, parts: tuple[str, str], width: int) -> Strip:
+        """The line `text`, its first cell and the rest of it drawn as these parts of the table."""
+        key = (text, parts, width)
+        if key not in self._drawn:
+            if len(self._drawn) > _KEPT_LINES:
+                self._drawn.clear()
+            ground = self.visual_style.rich_style
+            styles = [ground + self.get_component_rich_style(f"sigma--{name}") for name in parts]
+            segments = [Segment(text[:1], styles[0]), Segment(text[1:], styles[1])]
+            self._drawn[key] = Strip(segments).adjust_cell_length(width, ground)
+        return self._drawn[key]
+
+    def notify_style_update(self) -> None:
+        """Take up the colours of a new theme."""
+        self._drawn.clear()
+        super().notify_style_update()

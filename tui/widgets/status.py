@@ -44,11 +44,15 @@ class MessageLine(Widget):
 
     def show(self, *wordings: str, tone: Tone = "quiet") -> None:
         """Say this instead of what was said before; `wordings` are of one sentence, the longest first."""
+        before = self._height(self.size.width)
         self._wordings, self._tone = tuple(sanitise(wording, newlines=False) for wording in wordings), tone
-        self.refresh(layout=True)
+        self.refresh(layout=self._height(self.size.width) != before)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as the sentence needs, three at most."""
+        return self._height(width)
+
+    def _height(self, width: int) -> int:
         return max(1, len(self._lines(width)))
 
     def _lines(self, width: int) -> list[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -31,7 +30,7 @@ from tui.screens.studio.styling import StyleLine, Styling
 from tui.screens.studio.words import WordKeys
 from tui.widgets.caption import Caption
 from tui.widgets.head import HeadLine
-from tui.widgets.panes import Column, Row
+from tui.widgets.panes import Column, Framed, Row
 from tui.widgets.parameters import Parameters
 from tui.widgets.plot import SchedulePlot
 from tui.widgets.progress import ProgressLine
@@ -99,16 +98,16 @@ class Studio(WordKeys, inherit_bindings=False):
                 yield Column(id="image")
                 yield ProgressLine(id="progress")
             with Column(id="right"):
-                yield SigmaTable(id="steps")
-                yield SchedulePlot(id="plot")
-        yield Vertical(id="strip")
+                with Framed("steps", id="steps-frame"):
+                    yield SigmaTable(id="steps")
+                with Framed("noise schedule", id="plot-frame"):
+                    yield SchedulePlot(id="plot")
+        yield Framed("recent", id="strip")
         yield MessageLine(id="message")
         yield FooterLine(id="footer")
 
     def on_mount(self) -> None:
         """Fill the panes from the draft, then fetch what takes longer."""
-        self.query_one("#plot").border_title = "noise schedule"
-        self.query_one("#strip").border_title = "recent"
         self.drafting.fill()
         self.prompt.focus()
         self.app.open_engine()
