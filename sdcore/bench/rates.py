@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from sdcore.bench.sides import wait_for
 from sdcore.diffusion.loop import sample
 from sdcore.diffusion.model import Model
+from sdcore.regular import open_regular
 from sdcore.spec.recipe import Recipe
 
 _SIDES: Final = {"cuda": 8192, "cpu": 1024}
@@ -85,7 +86,7 @@ def read_rate(folder: Path) -> float:
     total = 0
     began = time.perf_counter()
     for path in folder.rglob("*.safetensors"):
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path) as file:
             while count := file.readinto(buffer):
                 total += count
     return total / (time.perf_counter() - began)

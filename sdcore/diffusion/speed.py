@@ -47,7 +47,7 @@ class Faster:
         self, network: nn.Module, mode: Mode, device: torch.device, tell: Callable[[str], None]
     ) -> None:
         self._network = network
-        self._mode = mode
+        self.mode = mode
         self._graphed = device.type == "cuda"
         self._tell = tell
         self.problem = ""
@@ -69,7 +69,7 @@ class Faster:
         if not wanted or self._failed:
             return
         plain = self._network.forward
-        self._call = torch.compile(plain, dynamic=False) if self._mode == "compile" else plain
+        self._call = torch.compile(plain, dynamic=False) if self.mode == "compile" else plain
         self._pool = torch.cuda.graph_pool_handle() if self._graphed else None
         self._network.forward = self  # type: ignore[assignment]
 
@@ -104,7 +104,7 @@ class Faster:
         leaves, shape = pytree.tree_flatten((args, kwargs))
         key = (shape, *map(_kind_of, leaves))
         if key not in self._known:
-            self._tell(_STARTS[self._mode])
+            self._tell(_STARTS[self.mode])
             while len(self._known) >= _MOST_GRAPHS:
                 self._known.popitem(last=False)
             self._known[key] = _Graph(self._call, leaves, shape, self._pool) if self._graphed else None

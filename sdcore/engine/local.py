@@ -25,6 +25,7 @@ from sdcore.engine import answers, file_answers
 from sdcore.engine.backend import Backend, LoadBackend, Report
 from sdcore.engine.desk import Desk
 from sdcore.engine.heartbeat import Heartbeat
+from sdcore.engine.librarian import AboutFiles, Librarian
 from sdcore.engine.mailbox import LIVE_SECONDS, Mailbox
 from sdcore.engine.messages import (
     AnyCommand,
@@ -34,15 +35,12 @@ from sdcore.engine.messages import (
     EditJob,
     EngineFailed,
     Generate,
-    GetFile,
     GetStatus,
     GetView,
     HoldJobs,
     JobFailed,
     JobNotice,
     JobQueued,
-    ListAddons,
-    ListModels,
     LoadModel,
     MoveJob,
     OpenTrace,
@@ -61,7 +59,6 @@ from sdcore.engine.previews import Previews
 from sdcore.engine.recovery import open_queue
 from sdcore.engine.running import Tools
 from sdcore.engine.state import EngineState
-from sdcore.engine.stock import ModelSearch, list_addons
 from sdcore.engine.traces import Traces
 from sdcore.engine.worker import Worker
 from sdcore.library import config
@@ -76,13 +73,14 @@ _BY_FORCE: Final = "The engine was ended by force, and what it was making is hel
 logging.getLogger("sdcore").addHandler(logging.NullHandler())
 
 
-def torch_backend(device: str = "auto", *, polite: bool = False) -> LoadBackend:
-    """The loader of the real mathematics. `polite` lets other programs go first on a CPU."""
+def torch_backend(device: str = "auto", *, polite: bool = False, threads: int = 0) -> LoadBackend:
+    """The loader of the real mathematics. `polite` lets other programs go first on a CPU; there `threads` share the
+    work, as many as torch likes if 0."""
 
     def load(report: Report) -> Backend:
         # By name, so that the graph of imports shows what is true: the engine's other threads need no torch.
         return importlib.import_module("sdcore.engine.torch_backend").load(
-            report, device=device, polite=polite
+            report, device=device, polite=polite, threads=threads
         )
 
     return load
@@ -129,7 +127,8 @@ class LocalEngine:
         self._clients: list[LocalClient] = []
         self._previews = Previews()
         self._traces = Traces(config.load()[0].trace_memory_mib << 20)
-        self._desk = Desk()
+        self._desk: Desk[Backend] = Desk(prepare=lambda backend: backend.beside())
+        self._librarian = Librarian()
         self._queue, checkpoints, self._estimates = open_queue(self._publish, queue_folder)
         self._heartbeat = Heartbeat(self._queue.tell)
         self._worker = Worker(
@@ -209,6 +208,7 @@ class LocalEngine:
                 self._clients.remove(client)
         self._previews.forget(client.mailbox)
         self._desk.forget(client.mailbox)
+        self._librarian.forget(client.mailbox)
         client.mailbox.close()
         self._end_if_wanted()
 
@@ -261,14 +261,10 @@ class LocalEngine:
                 self._desk.ask(
                     client.mailbox, lambda backend: answers.save_trace(backend, self._traces, command)
                 )
-            case GetFile():
-                self._desk.ask(client.mailbox, lambda _: file_answers.part(command))
             case PutInput():
                 self._desk.ask(client.mailbox, lambda _: client.intake.take(command))
-            case ListModels():
-                self._search(ModelSearch(command.request), client)
-            case ListAddons():
-                self._desk.ask(client.mailbox, lambda _: list_addons(command), instead_of=ListAddons)
+            case _ if isinstance(command, AboutFiles):
+                self._librarian.take(command, client.mailbox)
             case GetStatus():
                 with self._lock:
                     client.mailbox.put(self.state.status(os.getpid(), self._began, len(self._clients)))
@@ -338,15 +334,6 @@ class LocalEngine:
             return
         self._queue.run_forever(msgspec.structs.replace(command, recipe=recipe))
 
-    def _search(self, search: ModelSearch, client: LocalClient) -> None:
-        def answer(_: Backend) -> AnyEvent:
-            found = search.go_on()
-            if not search.done:
-                self._search(search, client)
-            return found
-
-        self._desk.ask(client.mailbox, answer, instead_of=ListModels)
-
     def _end_by_force(self) -> None:
         """End with a forward pass under way, which may never be over: the job is set aside, the rest goes on later."""
         self._queue.set_aside(_FORCED)
@@ -385,6 +372,7 @@ class LocalEngine:
 
     def _finish(self) -> None:
         self._desk.stop()
+        self._librarian.stop()
         self._heartbeat.stop()
         self._queue.close()
         with self._lock:

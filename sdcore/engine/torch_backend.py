@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    from sdcore.diffusion.addons.named import Addons
-
 _SETTINGS: Final = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -47,8 +45,9 @@ _IMPORTS: Final = (
 _NICENESS: Final = 5
 
 
-def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backend:
-    """Import the libraries and choose the device. `polite` lowers this thread's priority on a CPU.
+def load(report: Report, *, device: str = "auto", polite: bool = False, threads: int = 0) -> Backend:
+    """Import the libraries and choose the device. `polite` lowers this thread's priority on a CPU, where `threads`
+    share the work, as many as torch likes if 0.
 
     Raises `ModelError` if there is no such device, `ImportError` if a library is missing or broken.
     """
@@ -58,6 +57,8 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
             report(stage, fraction)
             importlib.import_module(module)
             _quieten(module)
+
+    import torch
 
     from sdcore import opening
     from sdcore.diffusion import devices, memory, schedulers
@@ -81,10 +82,11 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
     if polite and target.type == "cpu":
         _step_back()
         _spare_a_core()
+    if threads and target.type == "cpu":
+        torch.set_num_threads(threads)
 
     thrift = TorchThrift(target)
-    now: list[Addons] = []
-    where: dict[str, Any] = {}
+    now: list[Any] = []
 
     def open_model(ref: str, vae: str, progress: Report, checked: Callable[[], None]) -> Model:
         def make_room() -> None:
@@ -97,12 +99,11 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
             )
 
         model = thrift.open(ref, load, cast(Any, config.load()[0].compile), progress)
-        now[:] = [model.addons]
-        where.update(_where(target, model))
+        now[:] = [model]
         return model
 
     def notices() -> list[str]:
-        named = [sentence for addons in now for sentence in addons.notices()]
+        named = [sentence for model in now for sentence in model.addons.notices()]
         return [*thrift.notices(), *opening.SHELF.notices(), *named]
 
     def save(image: Image.Image, recipe: Recipe, *, segments: tuple[Segment, ...], **facts: Any) -> Path:
@@ -110,8 +111,9 @@ def load(report: Report, *, device: str = "auto", polite: bool = False) -> Backe
         for one in (recipe, *(segment.recipe for segment in segments)):
             # An image that is made is saved, whatever became of the files meanwhile.
             with contextlib.suppress(RecipeError, AddonError):
-                named |= {file.path: file for addons in now for file in addons.files(one)}
+                named |= {file.path: file for model in now for file in model.addons.files(one)}
         uses = tuple(use_of(file) for file in named.values())
+        where = {name: said for model in now for name, said in _where(target, model).items()}
         return save_image(image, recipe, segments=segments, addons=uses, **where, **facts)
 
     def view(trace: Any, opened: Any, command: GetView) -> AnyView:
@@ -226,12 +228,24 @@ def _quieten(module: str) -> None:
     settings.disable_progress_bar()
 
 
-def _where(device: torch.device, model: Model) -> dict[str, str]:
-    """What an image says of where it was made."""
+def _where(device: torch.device, model: Any) -> dict[str, Any]:
+    """What an image says of where it was made, as `record.WHERE` names it."""
     import torch
 
-    name = "cpu" if device.type == "cpu" else _name_of(device)
-    return {"device": name, "dtype": str(model.dtype).removeprefix("torch."), "torch": str(torch.__version__)}
+    from sdcore.diffusion.rungs import LADDER
+
+    rung, faster = model.thrift.rung, model.thrift.faster
+    where = {
+        "device": "cpu" if device.type == "cpu" else _name_of(device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "torch": str(torch.__version__),
+        "sparing": "" if rung is LADDER[0] else rung.name,
+        "faster": faster.mode if faster is not None and faster.possible and rung is LADDER[0] else "",
+    }
+    if device.type == "cpu":
+        # How many share the work, and with which instructions, decides in which order sums are taken.
+        where |= {"threads": torch.get_num_threads(), "instructions": torch.backends.cpu.get_cpu_capability()}
+    return where
 
 
 def _name_of(device: torch.device) -> str:

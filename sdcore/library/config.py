@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, get_args, get_type_hints
 import msgspec
 
 from sdcore.atomic import held, write_atomically
-from sdcore.library import config_text, paths
-from sdcore.library.config_text import MISSING
+from sdcore.library import paths, toml_text
 from sdcore.library.setting import Setting, choice, folder, folders, key_table, number, switch, text
+from sdcore.library.toml_text import MISSING
 from sdcore.spec.sanitise import sanitise
 
 COLORS: Final = ("auto", "truecolor", "256", "16")
@@ -147,7 +147,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     def problem(self, said: str, *way: str) -> Problem:
         """A problem of the setting at `way`, with the number of its line."""
-        line = config_text.line_of(self.source, *way)
+        line = toml_text.line_of(self.source, *way)
         return Problem(name=".".join(way), sentence=f"{self.file}{f' line {line}' if line else ''}: {said}")
 
 
@@ -258,13 +258,13 @@ def change(values: Mapping[str, Any], path: Path | None = None) -> None:
         with held(path.parent):
             source = path.read_bytes().decode() if path.exists() else ""
             before = tomllib.loads(source)
-            written = config_text.changed(source, {
+            written = toml_text.changed(source, {
                 name: _written(name, value) for name, value in values.items()
                 if name in before or value != DEFAULTS[name]
             })  # fmt: skip
             if written != source:
                 write_atomically(path, written.encode())
-    except config_text.UnsafeError as fault:
+    except toml_text.UnsafeError as fault:
         raise SettingsError(
             f"{path} is written in a way that cannot be changed safely; edit it by hand."
         ) from fault

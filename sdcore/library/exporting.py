@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from PIL import Image, ImageOps
 
 from sdcore.atomic import write_new
-from sdcore.library import record, xmp
+from sdcore.library import hidden, record, xmp
 from sdcore.library.metadata import BROKEN, MetadataError, facts_of, open_image, read_texts
 from sdcore.library.outputs import text_chunks
 from sdcore.spec import infotext
@@ -50,6 +50,7 @@ def export(
     shown = sanitise(str(path), newlines=False)
     texts = read_texts(image_path).texts if keep_metadata else {}
     picture = _picture(image_path, format)
+    picture = picture if keep_metadata else hidden.without_hidden_text(picture)
     try:
         data = _encode(picture, format, quality, texts)
     except ValueError as fault:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sdcore.library.metadata import MetadataError, read_image
+from sdcore.library.metadata import ImageFacts, MetadataError, read_image
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import Recipe
 
@@ -60,7 +60,12 @@ def read_lineage(image: Path) -> tuple[Parent | None, tuple[str, ...]]:
 
     Raises `MetadataError`.
     """
-    extra = read_image(image).extra
+    return lineage_of(read_image(image))
+
+
+def lineage_of(facts: ImageFacts) -> tuple[Parent | None, tuple[str, ...]]:
+    """The same by what an image says. Never raises."""
+    extra = facts.extra
     try:
         parent = msgspec.convert(extra.get("parent"), Parent | None)
         segments = msgspec.convert(extra.get("segments", []), tuple[Segment, ...])

@@ -11,10 +11,11 @@ from typing import Any, Final
 import msgspec
 from PIL import Image, UnidentifiedImageError
 
-from sdcore.library import record
+from sdcore.library import hidden, record
 from sdcore.library.headers import Header, NotAnImageError, read_header
 from sdcore.spec import foreign
 from sdcore.spec.facts import ImageFacts
+from sdcore.spec.foreign.reading import load_object
 from sdcore.spec.recipe import Recipe, at_rest
 from sdcore.spec.sanitise import sanitise
 
@@ -24,6 +25,8 @@ _MOST_PIXELS: Final = 178_956_970
 """The pixels above which Pillow, too, refuses an image."""
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
+_TELLING: Final = foreign.NAMES | {record.CHUNK}
+"""The texts that can say how an image was made."""
 BROKEN: Final = (UnidentifiedImageError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
 """What Pillow raises for broken files, besides OSError."""
 
@@ -35,13 +38,17 @@ class MetadataError(Exception):
 def read_image(path: Path | str) -> ImageFacts:
     """What the image at `path` says about how it was made; no field is set when it says nothing.
 
-    Reads the header alone, so a file whose pixels are cut off still answers. Raises `MetadataError`.
+    A file whose pixels are cut off still answers. Raises `MetadataError`.
     """
     return facts_of(read_texts(path).texts)
 
 
 def read_texts(path: Path | str) -> Header:
-    """The format, the size and the texts of the image at `path`, from its header alone; raises `MetadataError`."""
+    """The format, the size and the texts of the image at `path`; raises `MetadataError`.
+
+    They are read from its header alone. Only of an image that says nothing there, and bears the mark of texts that are
+    hidden in the pixels, are those read.
+    """
     name = sanitise(str(path), newlines=False)
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
@@ -53,7 +60,27 @@ def read_texts(path: Path | str) -> Header:
         raise _unreadable(name, fault) from fault
     if header.width * header.height > _MOST_PIXELS:
         raise MetadataError(_monstrous(name))
+    if not _TELLING & header.texts.keys() and hidden.may_hide(path, header.format):
+        return msgspec.structs.replace(header, texts={**header.texts, **_hidden_texts(path)})
     return header
+
+
+def _hidden_texts(path: Path | str) -> dict[str, str]:
+    """What is hidden in the pixels: the chunks that the file had, as one JSON object, or the text of the web UI."""
+    try:
+        with open_image(path) as image:
+            text = hidden.hidden_text(image)
+    except (OSError, MemoryError, MetadataError, *BROKEN):
+        return {}
+    if text is None:
+        return {}
+    texts = load_object(text)
+    if texts is None:
+        return {"parameters": text}
+    return {
+        name: said if isinstance(said, str) else msgspec.json.encode(said).decode()
+        for name, said in texts.items()
+    }
 
 
 def facts_of(texts: foreign.Texts) -> ImageFacts:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from sdcore.atomic import write_atomically
+from sdcore.library import toml_text
+from sdcore.library.toml_text import MISSING, UnsafeError
 from sdcore.spec.sanitise import sanitise
 
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -47,18 +49,9 @@ class NamedTables:
         """Set a table to these values, at the end of the file if it is new."""
         check_name(name)
 
-        def change(tables: Any, plain: dict[str, Any]) -> None:
-            import tomlkit
-
-            if name not in tables:
-                tables.append(name, tomlkit.table())
-            table = tables[name]
-            for key in [key for key in table if key not in values]:
-                del table[key]
-            for key, value in values.items():
-                if key not in table or table[key] != value:
-                    table[key] = value
-            plain[name] = dict(values)
+        def change(text: str, tables: Mapping[str, Table]) -> str:
+            gone = dict.fromkeys(tables.get(name, {}), MISSING)
+            return toml_text.changed(text, {self._root: {name: {**gone, **values}}})
 
         self._change(change)
 
@@ -69,42 +62,20 @@ class NamedTables:
             raise NamedTablesError(
                 f"There is one called {sanitise(new, newlines=False)} already; choose another name."
             )
-
-        def change(tables: Any, plain: dict[str, Any]) -> None:
-            table = tables[old]
-            del tables[old]
-            tables.append(new, table)
-            plain[new] = plain.pop(old)
-
         if new != old:
-            self._change(change)
+            self._change(lambda text, _: toml_text.with_table_renamed(text, (self._root, old), new))
 
     def remove(self, name: str) -> None:
         """Take a table out."""
+        self._change(lambda text, _: toml_text.without_table(text, self._root, name))
 
-        def change(tables: Any, plain: dict[str, Any]) -> None:
-            del tables[name]
-            del plain[name]
-
-        self._change(change)
-
-    def _change(self, change: Any) -> None:
-        import tomlkit
-        from tomlkit.exceptions import TOMLKitError
-
+    def _change(self, change: Callable[[str, Mapping[str, Table]], str]) -> None:
         try:
             text = self._text()
-            plain = tomllib.loads(text)
-            document: Any = tomlkit.parse(text)
-            if self._root not in document:
-                document.append(self._root, tomlkit.table(is_super_table=True))
-            change(document[self._root], plain.setdefault(self._root, {}))
-            new = tomlkit.dumps(document)
-            if tomllib.loads(new) != plain and tomllib.loads(new) != {
-                k: v for k, v in plain.items() if v != {}
-            }:
-                raise self._unsafe()
-            write_atomically(self.path, new.encode())
+            tables = tomllib.loads(text).get(self._root, {})
+            if not isinstance(tables, dict):
+                raise UnsafeError
+            write_atomically(self.path, change(text, tables).encode())
         except UnicodeEncodeError as fault:
             raise NamedTablesError(
                 "Half of a character cannot be kept; delete it and type it again."
@@ -113,17 +84,14 @@ class NamedTables:
             raise NamedTablesError(
                 f"{self._shown} is not valid TOML, so it was left alone; mend it by hand."
             ) from fault
-        except (TOMLKitError, KeyError, TypeError, ValueError) as fault:
-            raise self._unsafe() from fault
+        except UnsafeError as fault:
+            raise NamedTablesError(
+                f"{self._shown} is written in a way that cannot be changed safely; edit it by hand."
+            ) from fault
         except OSError as fault:
             raise NamedTablesError(
                 f"{self._shown} could not be written: {fault.strerror or fault}."
             ) from fault
-
-    def _unsafe(self) -> NamedTablesError:
-        return NamedTablesError(
-            f"{self._shown} is written in a way that cannot be changed safely; edit it by hand."
-        )
 
     def _text(self) -> str:
         try:

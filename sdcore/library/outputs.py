@@ -67,6 +67,10 @@ def save_image(
     device: str = "",
     dtype: str = "",
     torch: str = "",
+    threads: int = 0,
+    instructions: str = "",
+    sparing: str = "",
+    faster: str = "",
 ) -> Path:
     """Write `image` as `folder/YYYY-MM-DD/NNNNN-seed-slug.png` and return the absolute path.
 
@@ -94,6 +98,10 @@ def save_image(
         device=device,
         dtype=dtype,
         torch=torch,
+        threads=threads,
+        instructions=instructions,
+        sparing=sparing,
+        faster=faster,
         software=record.software(),
         created=now.isoformat(timespec="seconds"),
     )

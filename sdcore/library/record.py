@@ -44,8 +44,11 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     A fork names its `parent`, and in `segments` all the recipes that it followed, one after another; `recipe` is
     the last of them. `cancelled_at` is the forward pass (0-based) after which the run was stopped, absent when it
     was not; `created` is an ISO 8601 time with its zone; `software` names the program and its version.
-    `job` is the engine's name of what made it, by which an engine that was killed finds what it had saved. `device`,
-    `dtype` and `torch` (its version) are where it was made: the same recipe has other last bits elsewhere.
+    `job` is the engine's name of what made it, by which an engine that was killed finds what it had saved.
+
+    The fields of `WHERE` are where it was made: the same recipe has other last bits elsewhere. `torch` is a version.
+    `threads` and `instructions` ("AVX2" …) are of a CPU, 0 and empty elsewhere; `sparing` is what was given up where
+    memory was short (see `sdcore.diffusion.rungs`), `faster` how the network was made faster, each empty if not at all.
 
     `group` is what the images of a sweep or of a set of variations have in common, `label` what this one was called
     among them. `template` has the prompts as they were typed where choices in them were drawn. `styles` are the names
@@ -72,6 +75,13 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     device: str = ""
     dtype: str = ""
     torch: str = ""
+    threads: int = 0
+    instructions: str = ""
+    sparing: str = ""
+    faster: str = ""
+
+
+WHERE: Final = ("device", "dtype", "torch", "threads", "instructions", "sparing", "faster")
 
 
 _HASHES: Final = {"LoRA": "Lora hashes", "textual inversion": "TI hashes"}

@@ -109,7 +109,7 @@ async def test_edited_renamed_deleted(make_app: MakeApp, presets: Presets) -> No
         assert presets.load()[0]["fast"] == {"guidance_scale": 7.5, "sampler": "LMS"}
         await pilot.press("ctrl+r", *"er", "enter")
         await settle(app, pilot)
-        assert list(presets.load()[0]) == ["portrait", "faster"]
+        assert list(presets.load()[0]) == ["faster", "portrait"]
         await pilot.press("delete", "enter")
         await settle(app, pilot)
         assert list(presets.load()[0]) == ["portrait"]

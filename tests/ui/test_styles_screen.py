@@ -138,7 +138,7 @@ async def test_edited_renamed_deleted(make_app: MakeApp, styles: Styles) -> None
         assert styles.load()[0]["oil painting"].negative_prompt == "photograph, blurry"
         await pilot.press("ctrl+r", *"s", "enter")
         await settle(app, pilot)
-        assert list(styles.load()[0]) == ["night", "[bold]x[/bold]", "oil paintings"]
+        assert list(styles.load()[0]) == ["oil paintings", "night", "[bold]x[/bold]"]
         assert screen.at == "oil paintings"
         await pilot.press("delete", "enter")
         await settle(app, pilot)

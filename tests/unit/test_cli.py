@@ -319,13 +319,16 @@ def test_verify_tells_a_changed_image(
     red, green, blue = image.getpixel((3, 4))  # type: ignore[misc]
     image.putpixel((3, 4), (red ^ 2, green, blue))
     forged = save_image(image, read_image(made["path"]).recipe(), folder=tmp_path, model_hash="0123456789")
+    assert read_image(made["path"]).extra["threads"] > 0
     assert cli.main(["replay", str(forged), "--verify", "--device", "cpu"]) == 1
     said = capsys.readouterr()
-    first, *rows = said.out.splitlines()
+    first, why, *rows = said.out.splitlines()
     assert first == ("differs: 1 of 4,096 pixels; of 255 at most R 2 G 0 B 0, on average R 0.000488 G 0 B 0")
     assert rows[0].split() == ["then", "now"]
     assert rows[1].split()[:2] == ["model", "0123456789"]
     assert rows[2].split()[:3] == ["torch", "not", "said"]
+    assert why.startswith("What is not as it was then: model, torch, ")
+    assert "threads" in why
     assert "weights are others" in said.err
 
 
@@ -333,3 +336,19 @@ def test_replay_of_an_image_that_says_nothing(tmp_path: Path, capsys: pytest.Cap
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     assert cli.main(["replay", str(tmp_path / "a.png")]) == 1
     assert "cannot be made again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("said", "asked"), [(3, 3), (0, 0), (-1, 0), (10**6, 0)])
+def test_replay_shares_the_work_among_as_many_threads(
+    said: int, asked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks: list[int] = []
+
+    def ask(**options: Any) -> Any:
+        asks.append(options["threads"])
+        raise console.CommandError("enough")
+
+    monkeypatch.setattr("tui.commands.replay.Maker", ask)
+    path = save_image(Image.new("RGB", (64, 64)), Recipe(width=64, height=64), folder=tmp_path, threads=said)
+    assert cli.main(["replay", str(path)]) == 1
+    assert asks == [asked]

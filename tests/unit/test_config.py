@@ -89,7 +89,7 @@ def test_a_broken_file_is_said_and_left_alone(text: bytes, tmp_path: Path) -> No
 
 def test_what_cannot_be_changed_safely_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "c"
-    path.write_text(text := 'keys = {stop = "f5", again = "f6"}\n')
+    path.write_text(text := "keys = 3 # one\n")
     with pytest.raises(SettingsError, match="by hand"):
         change({"keys": {"stop": MISSING}}, path)
     assert path.read_text() == text
@@ -118,6 +118,12 @@ def test_what_cannot_be_changed_safely_is_left_alone(tmp_path: Path) -> None:
             "model_folders = [\n  '/b', # b\n  \"/c\",\n]\n",
         ),
         ("preview_fps = 99\n", {"mouse": False}, "preview_fps = 99\nmouse = false\n"),
+        (
+            'keys = {stop = "f5", again = "f6"} # k\n',
+            {"keys": {"stop": MISSING}},
+            'keys = { again = "f6"} # k\n',
+        ),
+        ('model = """\na # b\n""" # c\n', {"model": "tiny"}, "# c\n"),
     ],
 )
 def test_a_change_touches_nothing_else(text: str, values: dict[str, Any], after: str, tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ from PIL.PngImagePlugin import PngInfo
 from sdcore.library.headers import Header
 from sdcore.library.metadata import read_image
 from sdcore.library.outputs import save_image
+from sdcore.library.record import WHERE
 from sdcore.spec.facts import ImageFacts
 from sdcore.spec.recipe import Recipe
 from tui import cli
 from tui.commands.verdict import differences, verdict
 
-HERE = {"device": "cpu", "dtype": "float32", "torch": "2.13.0", "software": "sdtui 0.1.0"}
+HERE = {"device": "cpu", "dtype": "float32", "torch": "2.13.0", "software": "sdtui 0.1.0", "threads": 2,
+        "instructions": "AVX2"}  # fmt: skip
 NOW = ImageFacts(writer="sdtui", exact=True, model_hash="0123456789", extra=HERE)
 PNG = Header("PNG", 4, 2, {})
 
@@ -43,7 +45,8 @@ def test_how_far_apart_by_channel_and_what_differs(capsys: pytest.CaptureFixture
         extra={**HERE, "device": "NVIDIA H200", "torch": "2.12.0"},
     )
     assert verdict(grey(), other, then, NOW, PNG) == 1
-    first, *rows = capsys.readouterr().out.splitlines()
+    first, why, *rows = capsys.readouterr().out.splitlines()
+    assert why == "What is not as it was then: torch and device."
     assert first == "differs: 2 of 8 pixels; of 255 at most R 8 G 1 B 0, on average R 1.5 G 0.125 B 0"
     assert [row.split("  ")[0].strip() for row in rows] == ["", "torch", "device"]
     assert "NVIDIA H200" in rows[2]
@@ -51,7 +54,29 @@ def test_how_far_apart_by_channel_and_what_differs(capsys: pytest.CaptureFixture
 
 def test_another_size(capsys: pytest.CaptureFixture[str]) -> None:
     assert verdict(grey(), grey((8, 2)), NOW, NOW, PNG) == 1
-    assert capsys.readouterr().out == "differs: 4x2 then, 8x2 now\n"
+    first, why = capsys.readouterr().out.splitlines()
+    assert first == "differs: 4x2 then, 8x2 now"
+    assert why.startswith("Nothing that is known of how both were made differs")
+
+
+@pytest.mark.parametrize(
+    ("name", "then", "row"),
+    [
+        ("threads", 4, ("threads", "4", "2")),
+        ("threads", 0, ("threads", "not said", "2")),
+        ("instructions", "AVX512", ("instructions", "AVX512", "AVX2")),
+        ("sparing", "tiled VAE", ("sparing memory", "tiled VAE", "no")),
+        ("faster", "compile", ("made faster", "compile", "no")),
+        ("dtype", "bfloat16", ("precision", "bfloat16", "float32")),
+    ],
+)
+def test_whatever_can_change_bits_is_named(
+    name: str, then: object, row: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = ImageFacts(writer="sdtui", exact=True, model_hash="0123456789", extra={**HERE, name: then})
+    assert differences(old, NOW) == [row]
+    assert verdict(grey(), Image.new("RGB", (4, 2)), old, NOW, PNG) == 1
+    assert f"What is not as it was then: {row[0]}.\n" in capsys.readouterr().out
 
 
 def test_what_an_old_image_of_ours_and_one_of_others_do_not_say() -> None:
@@ -69,9 +94,11 @@ def test_a_jpeg_is_told_for_what_it_is(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_images_say_where_they_were_made(tmp_path: Path) -> None:
-    path = save_image(grey(), Recipe(), folder=tmp_path, device="cpu", dtype="float32", torch="2.13.0")
-    extra = read_image(path).extra
-    assert (extra["device"], extra["dtype"], extra["torch"]) == ("cpu", "float32", "2.13.0")
+    where = {"device": "cpu", "dtype": "float32", "torch": "2.13.0", "threads": 3, "instructions": "AVX2",
+             "sparing": "tiled VAE", "faster": "graphs"}  # fmt: skip
+    assert tuple(where) == WHERE
+    extra = read_image(save_image(grey(), Recipe(), folder=tmp_path, **where)).extra  # type: ignore[arg-type]
+    assert {name: extra[name] for name in WHERE} == where
     assert "device" not in read_image(save_image(grey(), Recipe(), folder=tmp_path)).extra
 
 

@@ -60,14 +60,15 @@ class Maker:
     with Maker(device="auto", folder=folder) as maker:
         finished = maker.make(recipe, "sampling")
 
+    On a CPU `threads` share the work, as many as torch likes if 0: the last bits of an image depend on it.
     Raises `CommandError` where no engine can run. Leaving it, by Ctrl-C too, ends the engine before its next
     forward pass.
     """
 
-    def __init__(self, *, device: str, folder: Path) -> None:
+    def __init__(self, *, device: str, folder: Path, threads: int = 0) -> None:
         if lacking := environment.no_engine():
             raise CommandError(lacking)
-        self._engine = LocalEngine(_saving_in(folder, torch_backend(device)))
+        self._engine = LocalEngine(_saving_in(folder, torch_backend(device, threads=threads)))
         self._client = self._engine.attach()
         self._names = itertools.count(1)
 

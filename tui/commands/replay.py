@@ -6,6 +6,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,7 +16,7 @@ from sdcore.library.config import load
 from sdcore.library.lineage import read_lineage
 from sdcore.library.metadata import ImageFacts, MetadataError, facts_of, read_image, read_pixels, read_texts
 from sdcore.library.outputs import OutputError, save_image
-from sdcore.library.record import AddonUse, BatchPlace
+from sdcore.library.record import WHERE, AddonUse, BatchPlace
 from sdcore.spec.lineage import Segment
 from sdcore.spec.recipe import Recipe, RecipeError, check
 from tui.commands.console import CommandError, complain, say
@@ -23,6 +24,8 @@ from tui.commands.fetching import described
 from tui.commands.making import Maker
 from tui.commands.show import print_image
 from tui.commands.verdict import verdict
+
+_MOST_THREADS: Final = 256
 
 
 def run(options: Namespace) -> int:
@@ -41,7 +44,7 @@ def run(options: Namespace) -> int:
         stopped = facts.extra["cancelled_at"] + 1
         complain(f"{options.image} was stopped after pass {stopped}; this makes it whole.")
     with tempfile.TemporaryDirectory(prefix="sdtui-") as folder:
-        with Maker(device=options.device, folder=Path(folder)) as maker:
+        with Maker(device=options.device, folder=Path(folder), threads=_threads(facts)) as maker:
             made = _made_again(maker, _segments(facts, recipe, options), place)
         after, now = read_pixels(made.path), read_image(made.path)
     if facts.model_hash and facts.model_hash != now.model_hash:
@@ -63,7 +66,7 @@ def run(options: Namespace) -> int:
             parent=read_lineage(Path(options.image))[0],
             segments=_segments(now, now.recipe(), options),
             addons=_addons(now),
-            **{name: now.extra.get(name, "") for name in ("device", "dtype", "torch")},
+            **{name: now.extra[name] for name in WHERE if name in now.extra},
         )
     except OutputError as fault:
         raise CommandError(str(fault)) from fault
@@ -84,6 +87,12 @@ def _recipe(facts: ImageFacts, options: Namespace) -> Recipe:
         raise CommandError(f"{fault} Say which with --model.") from fault
     except RecipeError as fault:
         raise CommandError(f"{options.image} asks for what cannot be made here: {fault}") from fault
+
+
+def _threads(facts: ImageFacts) -> int:
+    """As many as made the image, so that it has the same bits; 0 where it does not say, or claims too many."""
+    threads = facts.extra.get("threads", 0) if facts.exact else 0
+    return threads if 0 < threads <= _MOST_THREADS else 0
 
 
 def _segments(facts: ImageFacts, recipe: Recipe, options: Namespace) -> tuple[Segment, ...]:

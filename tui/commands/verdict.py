@@ -15,9 +15,15 @@ _MADE_WITH: Final = {
     "torch": "torch",
     "device": "device",
     "dtype": "precision",
+    "threads": "threads",
+    "instructions": "instructions",
+    "sparing": "sparing memory",
+    "faster": "made faster",
     "family": "family",
 }
 """What our record says of where an image was made, and what a person calls it."""
+_OFTEN_NOT: Final = ("sparing memory", "made faster")
+"""An image does not say what was not done."""
 
 
 def verdict(
@@ -29,9 +35,17 @@ def verdict(
         return 0
     say(_apart(before, after))
     rows = [*differences(then, now), *_lossy(header)]
+    say(_could_be_why([name for name, _, _ in rows]))
     if rows:
         say_columns([("", "then", "now"), *rows])
     return FAILED
+
+
+def _could_be_why(names: list[str]) -> str:
+    if not names:
+        return "Nothing that is known of how both were made differs; the image may have been changed since."
+    last = names.pop()
+    return f"What is not as it was then: {', '.join(names) + ' and ' if names else ''}{last}."
 
 
 def _apart(before: Image.Image, after: Image.Image) -> str:
@@ -60,9 +74,13 @@ def differences(then: ImageFacts, now: ImageFacts) -> list[tuple[str, str, str]]
         *((name, then.extra.get(key), now.extra.get(key)) for key, name in _MADE_WITH.items()),
     ]
     ours = then.exact
-    found = [(name, str(old or "not said"), str(new or "not said")) for name, old, new in made if old != new]
+    found = [(name, _said(name, old), _said(name, new)) for name, old, new in made if old != new]
     wrote = [] if ours else [("program", then.writer or "not said", now.writer or "not said")]
     return [*wrote, *(row for row in found if ours or row[0] == "model")]
+
+
+def _said(name: str, value: Any) -> str:
+    return str(value or ("no" if name in _OFTEN_NOT else "not said"))
 
 
 def _lossy(header: Header) -> list[tuple[str, str, str]]:

@@ -77,7 +77,12 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_create,)
+def _ask_the_silent_again(connection: sqlite3.Connection) -> None:
+    """Version 2: drawn graphs of ComfyUI and texts hidden in pixels are read, which said nothing before."""
+    connection.execute("UPDATE image SET changed = 0 WHERE writer IS NULL")
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (_create, _ask_the_silent_again)
 """Function k takes an index from version k (`PRAGMA user_version`) to k + 1. One that needs to know more of each file
 than the index does sets `image.changed` to 0, and all files are read again."""
 

@@ -14,7 +14,7 @@ from sdcore.spec.facts import ImageFacts
 from sdcore.spec.foreign import comfy, diffusers, fooocus, invokeai, novelai, sdcpp, swarm
 from sdcore.spec.foreign.reading import Texts
 
-__all__ = ["READERS", "Texts", "read"]
+__all__ = ["NAMES", "READERS", "Texts", "read"]
 
 Reader = Callable[[str, Texts], ImageFacts | None]
 
@@ -37,6 +37,9 @@ READERS: Final[tuple[tuple[str, tuple[Reader, ...]], ...]] = (
     ("Make", (comfy.read,)),
     ("Model", (comfy.read,)),
     ("ImageDescription", (comfy.read, _web_ui, diffusers.read)),
+    ("workflow", (comfy.read_workflow,)),
+    ("Make", (comfy.read_workflow,)),
+    ("ImageDescription", (comfy.read_workflow,)),
     ("comment", (*_PARAMETERS, comfy.read)),
     ("metadata", (diffusers.read,)),
     ("generation_data", (diffusers.read,)),
@@ -49,6 +52,9 @@ READERS: Final[tuple[tuple[str, tuple[Reader, ...]], ...]] = (
 )
 """Chunks of PNG, fields of EXIF ("UserComment" …), a JPEG's comment ("comment") and who may have written them; the most
 telling first."""
+
+NAMES: Final = frozenset(name for name, _ in READERS)
+"""The texts that a reader looks at."""
 
 
 def read(texts: Texts) -> ImageFacts | None:

@@ -1,9 +1,9 @@
 """ComfyUI: the graph in the PNG chunk `prompt` (in WebP and JPEG an EXIF text that begins with "prompt:"), walked from
-the node that saves the image back to the sampler, and from there to texts, model and size.
+the node that saves the image back to the sampler, and from there to texts, model and size. An image without it has
+the same graph as the editor draws it in the chunk `workflow` ("workflow:"); see `comfy_workflow`.
 
 Where a picture went through several samplers, the one that began it tells the recipe; a second one after the latents
-were enlarged is our second pass. What no field takes is kept node by node, as "6 CLIPTextEncode". The chunk `workflow`
-holds the same graph once more for the editor and is not read.
+were enlarged is our second pass. What no field takes is kept node by node, as "6 CLIPTextEncode".
 
 Sources: `nodes.py` and `comfy_extras/nodes_custom_sampler.py` of ComfyUI.
 """
@@ -16,6 +16,7 @@ from typing import Any, Final
 from sdcore.spec import values
 from sdcore.spec.facts import ImageFacts
 from sdcore.spec.foreign.comfy_graph import Graph, Node, graph_of
+from sdcore.spec.foreign.comfy_workflow import graph_of_workflow
 from sdcore.spec.foreign.reading import Texts, facts, load, with_loras
 
 WRITER: Final = "ComfyUI"
@@ -51,8 +52,16 @@ _LATENT_UPSCALES: Final = ("LatentUpscale", "LatentUpscaleBy")
 
 
 def read(text: str, texts: Texts) -> ImageFacts | None:
-    """What the graph says; None where it is no graph."""
-    graph = graph_of(load(text.removeprefix("prompt:")))
+    """What the graph says that was run; None where it is no graph."""
+    return _told(graph_of(load(text.removeprefix("prompt:"))))
+
+
+def read_workflow(text: str, texts: Texts) -> ImageFacts | None:
+    """What the graph says that was drawn; None where it is no graph."""
+    return _told(graph_of_workflow(load(text.removeprefix("workflow:"))))
+
+
+def _told(graph: Graph | None) -> ImageFacts | None:
     if graph is None:
         return None
     chain = _samplers(graph)

@@ -6,12 +6,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, get_args
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -20,9 +18,8 @@ from sdcore.library.config import DEFAULTS, SETTINGS
 from sdcore.library.setting import GROUPS
 from sdcore.spec.sanitise import sanitise
 from tui.actions import ACTIONS, Group, Scope, bindings, footer
-from tui.screens.lists.chooser import NO_FIT, ChoiceList
+from tui.screens.lists.chooser import NO_FIT, ChoiceList, Narrowing
 from tui.screens.settings.editing import ask_for
-from tui.typed import typed
 from tui.widgets.head import HeadLine
 from tui.widgets.notes import Notes
 from tui.widgets.setting_lines import Line, key_line, setting_line
@@ -45,7 +42,7 @@ class SettingList(ChoiceList, inherit_bindings=False):
     ]  # fmt: skip
 
 
-class SettingsScreen(Screen[None], inherit_bindings=False):
+class SettingsScreen(Narrowing[None], inherit_bindings=False):
     """Made from the table of the settings and from the registry of the actions alone."""
 
     SCOPE: Scope = "settings"
@@ -72,7 +69,6 @@ class SettingsScreen(Screen[None], inherit_bindings=False):
         super().__init__()
         self._lines: dict[str, Line] = {}
         self._shown: list[str] = []
-        self._typed = ""
         self._at = ""
         self._said = ""
 
@@ -157,19 +153,6 @@ class SettingsScreen(Screen[None], inherit_bindings=False):
         self.query_one("#setting-problem", Notes).show(*([wrong] if wrong else of_file))
 
     # Keys
-
-    def on_key(self, event: events.Key) -> None:
-        """Letters narrow the list."""
-        character = typed(event)
-        if character and (character != " " or self._typed):
-            event.stop()
-            self._typed += character
-            self._fill()
-
-    def action_erase(self) -> None:
-        """Take the last letter back."""
-        self._typed = self._typed[:-1]
-        self._fill()
 
     def action_close(self) -> None:
         """Show all again, or go back to work."""
