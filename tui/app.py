@@ -25,8 +25,11 @@ from tui.crash import report
 from tui.furnishing import Furnished
 from tui.keeping import Keeping, StartKeeper, start_keeper
 from tui.line.ending import SIGNALLED, Ending
+from tui.line.far_library import FarLibrary
 from tui.line.holding import EngineLine
+from tui.line.library import Library
 from tui.line.link import Listener, OpenEngine
+from tui.line.near_library import NearLibrary
 from tui.line.stock import FarStock, LocalStock, Stock
 from tui.places import Ways
 from tui.preferences import Preferences
@@ -35,6 +38,7 @@ from tui.term.border import TextBorder
 from tui.term.clipboard import copy
 from tui.term.composing import SparingCompositor
 from tui.term.graphics.ways import Pictures
+from tui.term.pacing import Purse
 from tui.term.sparing import ScreenCopy
 
 _PROGRESS_FPS = 1.0
@@ -62,23 +66,27 @@ class SdtuiApp(Furnished, inherit_bindings=False):
         start_keeper: StartKeeper | None = None,
         terminal: Terminal | None = None,
         low_bandwidth: bool = False,
-        far: bool = False,
+        host: str = "",
     ) -> None:
         super().__init__()
         self.stock: Stock = LocalStock()
+        self.library: Library = NearLibrary()
         self._outputs = outputs
         self._border = TextBorder()
-        self.screen_copy = ScreenCopy()
+        self.purse = Purse()
+        self.screen_copy = ScreenCopy(self.purse.spend)
         self._low_bandwidth = low_bandwidth
         self.draft = draft
         self.studio = Studio(draft, outputs)
         self.ways = Ways(self)
         self.line = EngineLine(self, open_engine)
-        if far:
-            self.stock = stock = FarStock(self.send)
+        if host:
+            stock, library = FarStock(self.send), FarLibrary(self.send, host)
+            self.stock, self.library = stock, library
             self.listen(stock)
+            self.listen(library)
         self.preferences = Preferences(self)
-        self.keeping = Keeping(self, start_keeper)
+        self.keeping = Keeping(self, None if host else start_keeper)
         self.ending = Ending(self)
         self.at_terminal = AtTerminal(self, terminal)
 
@@ -284,10 +292,10 @@ def run(
     mouse: bool | None = None,
     terminal: Terminal | None = None,
     low_bandwidth: bool = False,
-    far: bool = False,
+    host: str = "",
 ) -> int:
     """Run the app until it is left; returns the exit status. `model`, `mouse` and `low_bandwidth` win over the
-    settings; with `far` the engine is on another machine."""
+    settings; with a `host` the engine is on that machine."""
     from sdcore.library import config
 
     settings, _ = config.load()
@@ -301,7 +309,7 @@ def run(
         start_keeper=start_keeper,
         terminal=terminal,
         low_bandwidth=low_bandwidth,
-        far=far,
+        host=host,
     )
     app.run(mouse=settings.mouse if mouse is None else mouse)
     with contextlib.suppress(OSError):

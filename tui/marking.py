@@ -61,3 +61,21 @@ class Marks:
         """Forget the marks of all images but these."""
         if self._marked:
             self._marked.intersection_update(ids)
+
+
+class Marking:
+    """The marks of images by the places that they had when they were found: `ids` may learn some later."""
+
+    def __init__(self, ids: Sequence[int], marks: Marks) -> None:
+        self._ids = ids
+        self._marks = marks
+
+    def is_marked(self, place: int) -> bool:
+        """Whether the image is marked."""
+        return self._ids[place] in self._marks
+
+    def toggle(self, place: int) -> None:
+        """Mark it, or take the mark away; nothing while it is not known which it is."""
+        if self._ids[place]:
+            self._marks.end()
+            self._marks.toggle(self._ids[place])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shlex
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 _USUAL_PORT: Final = "22"
+_PORT: Final = re.compile(r"(.*[^:]):([0-9]+)")
 
 
 def scp_line(paths: Iterable[str], environ: Mapping[str, str] | None = None) -> str:
@@ -23,6 +25,15 @@ def scp_line(paths: Iterable[str], environ: Mapping[str, str] | None = None) -> 
     options = [] if port == _USUAL_PORT else ["-P", port]
     names = [f"{_user(environ)}@{host}:{path}" for path in paths]
     return shlex.join(["scp", *options, *names, "."])
+
+
+def far_scp_line(machine: str, paths: Iterable[str]) -> str:
+    """The same for files of a machine as ssh names it: user@host, a name of its configuration, ssh://user@host:port."""
+    host, port = machine.removeprefix("ssh://"), _USUAL_PORT
+    if found := _PORT.fullmatch(host):
+        host, port = found[1], found[2]
+    options = [] if port == _USUAL_PORT else ["-P", port]
+    return shlex.join(["scp", *options, *(f"{host}:{path}" for path in paths), "."])
 
 
 def _user(environ: Mapping[str, str]) -> str:

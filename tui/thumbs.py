@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from rich.segment import Segment
@@ -14,6 +14,9 @@ from rich.style import Style
 from textual.strip import Strip
 
 from tui.term.palette import Depth
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _THREADS: Final = 2
 _KEPT_CELLS: Final = 400_000
@@ -31,8 +34,11 @@ class Thumb(msgspec.Struct, frozen=True):
     columns: int
     rows: int
     depth: Depth
+    grain: int = 1
+    """Columns that share a pixel, and half rows."""
 
 
+Read = Callable[[str, tuple[int, int]], "Image | None"]
 Make = Callable[[Thumb, Style], "Lines | None"]
 
 
@@ -121,19 +127,27 @@ def _cells(thumb: Thumb, lines: Lines | None) -> int:
     return thumb.columns * thumb.rows if lines is not None else 1
 
 
-def make_lines(thumb: Thumb, style: Style) -> Lines | None:
-    """The image fitted into its box as finished lines as wide as the box; None where the file cannot be read."""
+def pixels(thumb: Thumb) -> tuple[int, int]:
+    """The box in pixels that the image of a thumbnail has to fill, width and height."""
+    return 2 * thumb.columns, 4 * thumb.rows
+
+
+def make_lines(thumb: Thumb, style: Style, read: Read | None = None) -> Lines | None:
+    """The image fitted into its box as finished lines as wide as the box; None where the file cannot be read. `read`
+    gives an image by its path, fitted into a box of pixels; without it the file is one of this machine."""
     import numpy as np
 
     from sdcore.library.thumbnails import thumbnail
     from tui.term.frames import frame_codes, frame_strips
+    from tui.term.palette import LIVE_BITS
     from tui.term.pixels import fit, resize
 
-    image = thumbnail(thumb.path, (2 * thumb.columns, 4 * thumb.rows))
+    image = (read or thumbnail)(thumb.path, pixels(thumb))
     if image is None:
         return None
     columns, rows = fit(*image.size, thumb.columns, thumb.rows)
-    codes = frame_codes(np.asarray(resize(image, columns, rows)), thumb.depth)
+    pixels_of_cells = np.asarray(resize(image, columns, rows, thumb.grain))
+    codes = frame_codes(pixels_of_cells, thumb.depth, LIVE_BITS if thumb.grain == 1 else LIVE_BITS - 1)
     left, above = (thumb.columns - columns) // 2, (thumb.rows - rows) // 2
     before = Segment(" " * left, style)
     after = Segment(" " * (thumb.columns - columns - left), style)

@@ -5,36 +5,47 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
-from sdcore.engine.backend import Backend
 from sdcore.engine.mailbox import Mailbox
 from sdcore.engine.messages import AnyEvent
 
-Answer = Callable[[Backend], AnyEvent | None]
-"""Makes the answer, where there is one. Catches whatever may go wrong, and answers with that."""
+Source = TypeVar("Source")
+"""What answers are made from, such as a backend."""
 
 
-class Desk:
-    """Questions are answered in turn, once the backend is there."""
+class Desk(Generic[Source]):
+    """Questions are answered in turn, once the source is there. `prepare` is called on the thread before the first
+    answer from a source. An answer is made where there is one; it catches whatever may go wrong, and answers with
+    that."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "desk", prepare: Callable[[Source], object] = lambda source: None) -> None:
+        self._prepare = prepare
         self._changed = threading.Condition()
-        self._asked: OrderedDict[tuple[Mailbox, Hashable], Answer] = OrderedDict()
-        self._backend: Backend | None = None
+        self._asked: OrderedDict[tuple[Mailbox, Hashable], Callable[[Source], AnyEvent | None]] = (
+            OrderedDict()
+        )
+        self._source: Source | None = None
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
 
-    def use(self, backend: Backend) -> None:
-        """Answer with this backend from now on."""
+    def use(self, source: Source) -> None:
+        """Answer from this source from now on."""
         with self._changed:
-            self._backend = backend
+            self._source = source
             self._changed.notify()
 
-    def ask(self, mailbox: Mailbox, answer: Answer, *, instead_of: Hashable = None) -> None:
+    def ask(
+        self,
+        mailbox: Mailbox,
+        answer: Callable[[Source], AnyEvent | None],
+        *,
+        instead_of: Hashable = None,
+    ) -> None:
         """Have a question answered into `mailbox`. Of those that a client asks `instead_of` the same, the newest
         alone is answered."""
         with self._changed:
@@ -59,17 +70,17 @@ class Desk:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        prepared: Backend | None = None
+        prepared: Source | None = None
         while True:
             with self._changed:
-                while not self._stopped and (self._backend is None or not self._asked):
+                while not self._stopped and (self._source is None or not self._asked):
                     self._changed.wait()
-                if self._stopped or self._backend is None:
+                if self._stopped or self._source is None:
                     return
-                backend = self._backend
+                source = self._source
                 (mailbox, _), answer = self._asked.popitem(last=False)
-            if backend is not prepared:
-                backend.beside()
-                prepared = backend
-            if (event := answer(backend)) is not None:
+            if source is not prepared:
+                self._prepare(source)
+                prepared = source
+            if (event := answer(source)) is not None:
                 mailbox.put(event)

@@ -6,16 +6,20 @@ side's name of a file follows from the other's.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import msgspec
 
+from sdcore.atomic import write_atomically
 from sdcore.engine import messages as m
 from sdcore.library import paths
 from sdcore.library.inputs import PREFIX, InputError, keep_input
+from sdcore.library.pruning import prune
 from sdcore.spec.recipe import Recipe
 
 _NAMED: Final[dict[type, tuple[str, ...]]] = {
@@ -25,6 +29,10 @@ _NAMED: Final[dict[type, tuple[str, ...]]] = {
     m.SaveTrace: ("trace",),
 }
 """The fields of commands that may be a path of ours."""
+
+LIMIT: Final = 2 << 30
+"""Bytes that the copies from all machines may take; the least recently used go first."""
+_PRUNE_EVERY: Final = 64 << 20
 
 _WITH_RECIPE: Final = (m.Generate, m.EditJob, m.PlanSchedule, m.RunForever)
 _PICTURES: Final = ("init_image", "mask_image")
@@ -36,8 +44,10 @@ class FarFiles:
     def __init__(self, target: str) -> None:
         plain = re.sub(r"[^\w.@-]", "_", target)[:64]
         digest = hashlib.sha256(target.encode()).hexdigest()[:8]
-        self.folder = paths.cache_dir() / "far" / f"{plain}-{digest}"
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = paths.cache_dir() / "far" / f"{plain}-{digest}"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder.resolve()
+        self._fresh = 0
 
     def here(self, path: str) -> Path:
         """Where the copy of a file of the other machine lies. Raises ValueError for what is no plain absolute path."""
@@ -45,6 +55,28 @@ class FarFiles:
         if not far.is_absolute() or ".." in far.parts or "\0" in path:
             raise ValueError(path)
         return self.folder.joinpath(*far.parts[1:])
+
+    def kept(self, path: str, size: int = -1) -> Path | None:
+        """The copy of a file of the other machine that has `size` bytes (-1: however many); None where there is none.
+        Notes that it was used. Raises ValueError as `here` does."""
+        copy = self.here(path)
+        with contextlib.suppress(OSError):
+            if copy.is_file() and size in (-1, copy.stat().st_size):
+                os.utime(copy)
+                return copy
+        return None
+
+    def keep(self, path: str, data: bytes) -> Path:
+        """Keep a copy of a file of the other machine; those that were not used for long go. Raises OSError, and
+        ValueError as `here` does."""
+        copy = self.here(path)
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(copy, data)
+        self._fresh -= len(data)
+        if self._fresh < 0:  # the first copy of all has the folder looked through
+            self._fresh = _PRUNE_EVERY
+            prune(self.folder.parent, LIMIT)
+        return copy
 
     def there(self, path: str) -> str:
         """What the other machine calls a file whose copy here is `path`; any other text stays."""

@@ -5,42 +5,39 @@ from __future__ import annotations
 import os
 import re
 import stat
-from pathlib import Path
 from typing import Final
 
 from sdcore.atomic import write_atomically
 from sdcore.engine.messages import FilePart, GetFile, InputTaken, PutInput
 from sdcore.library import paths
+from sdcore.library.grounds import Grounds
 from sdcore.library.inputs import PREFIX
 
 PART: Final = 64 * 1024
 """Bytes that go over the line at a time, so that a preview never waits for more than these."""
 
 MAX_INPUT: Final = 256 << 20
-_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".trace.safetensors")
 _REF: Final = re.compile(r"input:[0-9a-f]{16}")
 
 
 def part(command: GetFile) -> FilePart:
     """The part that is asked for. Never raises."""
-    path = Path(command.path)
-    if not path.is_absolute() or not path.name.lower().endswith(_SUFFIXES):
-        return FilePart(request=command.request, path=command.path, problem="That is no image.")
+    path = Grounds().real(command.path)
+    if path is None:
+        return FilePart(request=command.request, problem="That is no image in a folder of the library.")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb") as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
-                return FilePart(request=command.request, path=command.path, problem="That is no file.")
+                return FilePart(request=command.request, problem="That is no file.")
             file.seek(max(0, command.offset))
             data = file.read(PART)
     except (OSError, ValueError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else str(fault)
         problem = f"The image is not to be had: {reason}."
-        return FilePart(request=command.request, path=command.path, problem=problem)
-    return FilePart(
-        request=command.request, path=command.path, offset=command.offset, total=about.st_size, data=data
-    )
+        return FilePart(request=command.request, problem=problem)
+    return FilePart(request=command.request, offset=command.offset, total=about.st_size, data=data)
 
 
 class Intake:

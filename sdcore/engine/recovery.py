@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from PIL import Image
 
 from sdcore.engine import journal, wire
 from sdcore.engine.checkpoints import Checkpoints
@@ -17,6 +16,7 @@ from sdcore.engine.ledger import Done, Entry, Ledger, Placed
 from sdcore.engine.messages import AnyEvent, SavedImage
 from sdcore.engine.queue import JobQueue
 from sdcore.library import config, paths, record
+from sdcore.library.metadata import MetadataError, read_texts
 
 MOST_DEATHS: Final = 2
 """With so many engines that died, a job is offered no more by itself."""
@@ -88,14 +88,16 @@ def find_saved(entry: Entry, outputs: Path) -> dict[int, SavedImage]:
     found: dict[int, SavedImage] = {}
     for path in _files_since(outputs, entry.began):
         try:
-            with Image.open(path) as image:
-                size, text = image.size, image.info.get(record.CHUNK)
-            made = record.decode(text) if isinstance(text, str) else None
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            header = read_texts(path)
+            text = header.texts.get(record.CHUNK)
+            made = None if text is None else record.decode(text)
+        except (MetadataError, ValueError, RecursionError):  # msgspec's faults are ValueErrors
             continue
         if made is not None and made.job == entry.job:
             index = made.batch.index if made.batch is not None else 0
-            found[index] = SavedImage(path=str(path), recipe=made.recipe, width=size[0], height=size[1])
+            found[index] = SavedImage(
+                path=str(path), recipe=made.recipe, width=header.width, height=header.height
+            )
     return found
 
 

@@ -10,15 +10,15 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from sdcore.atomic import write_atomically
 from sdcore.engine import messages as m
+from sdcore.engine.bringing import Bringing, fetch
 from sdcore.engine.client import EngineClient
 from sdcore.engine.far_files import FarFiles, pictures
 from sdcore.engine.file_answers import PART
@@ -30,7 +30,6 @@ from sdcore.library.inputs import InputError, input_path
 _WAITS: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before each further try to open the line; the last stays."""
 _FAREWELL_SECONDS: Final = 1.0
-_MAX_FILE: Final = 1 << 30
 _ENDS: Final = (m.JobFinished, m.JobCancelled, m.JobFailed)
 
 _log = logging.getLogger(__name__)
@@ -47,6 +46,7 @@ class RemoteClient:
         self._open_jobs: dict[str, m.Generate] = {}
         """What was sent and has not ended: sent again over a new line, and not made again there."""
         self._asked: dict[int, asyncio.Future[m.FilePart]] = {}
+        self._bringing = Bringing(self._files, self._ask, self._mailbox.put)
         self._taken: dict[str, asyncio.Future[m.InputTaken]] = {}
         self._there: set[str] = set()
         self._numbers = itertools.count(1)
@@ -68,7 +68,12 @@ class RemoteClient:
             self._open_jobs[command.job] = command
         if isinstance(command, m.Shutdown):
             self._leaving = True
-        self._outbox.put_nowait(command)
+        if isinstance(command, m.BringFile):
+            self._bringing.take(command)
+        elif isinstance(command, m.LibraryCommand):
+            self._client.send(command)  # past the pictures of jobs: somebody waits for the answer
+        else:
+            self._outbox.put_nowait(command)
 
     def events(self) -> AsyncIterator[m.AnyEvent]:
         """What the engine tells, paths being those of the copies here, until `close` or the engine's end."""
@@ -84,6 +89,7 @@ class RemoteClient:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_FAREWELL_SECONDS):
                     await self._outbox.join()
+        self._bringing.pause()
         for task in (*self._tasks, *self._fetches):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._fetches, return_exceptions=True)
@@ -139,8 +145,9 @@ class RemoteClient:
         questions: list[asyncio.Future[Any]] = [*self._asked.values(), *self._taken.values()]
         for question in questions:
             question.cancel()
-        for fetch in self._fetches:
-            fetch.cancel()
+        for fetching in self._fetches:
+            fetching.cancel()
+        self._bringing.pause()
         self._asked.clear()
         self._taken.clear()
         self._fetches.clear()
@@ -157,6 +164,7 @@ class RemoteClient:
             else:
                 break
         self._mailbox.put(m.LineBack())
+        self._bringing.go_on()
         for command in self._open_jobs.values():
             self._outbox.put_nowait(command)
 
@@ -216,29 +224,20 @@ class RemoteClient:
 
     async def _fetched(self, path: str) -> str:
         """The copy here of a file there; where that cannot be had, the path that it would have."""
-        copy = self._files.here(path)
-        if not copy.exists():
-            data, total = bytearray(), 1
-            while len(data) < total:
-                part = await self._ask(path, len(data))
-                if part.problem or not part.data or part.total > _MAX_FILE:
-                    _log.warning("%s was not fetched: %s", copy.name, part.problem or "it is cut off")
-                    return str(copy)
-                data += part.data
-                total = part.total
-            await asyncio.to_thread(_keep, copy, bytes(data))
+        if (copy := await asyncio.to_thread(self._files.kept, path)) is None:
+            data = bytearray()
+            if problem := await fetch(self._ask, path, data):
+                copy = self._files.here(path)
+                _log.warning("%s was not fetched: %s", copy.name, problem)
+            else:
+                copy = await asyncio.to_thread(self._files.keep, path, bytes(data))
         return str(copy)
 
     async def _ask(self, path: str, offset: int) -> m.FilePart:
         number = next(self._numbers)
         self._asked[number] = asked = asyncio.get_running_loop().create_future()
-        self._client.send(m.GetFile(request=number, path=path, offset=offset))
+        self._client.send(m.GetFile(request=number, path=os.fsencode(path), offset=offset))
         return await asked
-
-
-def _keep(copy: Path, data: bytes) -> None:
-    copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomically(copy, data)
 
 
 def _answer(asked: asyncio.Future[Any] | None, answer: m.AnyEvent) -> None:

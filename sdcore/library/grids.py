@@ -11,6 +11,7 @@ import msgspec
 from PIL import Image, ImageDraw, ImageFont
 
 from sdcore.library.metadata import MetadataError, read_pixels
+from sdcore.library.outputs import save_png
 from sdcore.spec.sanitise import sanitise
 
 MAX_SIDE: Final = 16_384
@@ -40,6 +41,16 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[str, ...]
     pages: tuple[str, ...]
     cells: Mapping[tuple[int, int, int], Path | str]
+
+
+def save_sheet(paths: Sequence[Path]) -> Path:
+    """Save images as one, as near to a square as goes, among the outputs; returns where. Raises `OutputError`, OSError
+    and MemoryError."""
+    columns = max(1, round(len(paths) ** 0.5))
+    rows = -(-len(paths) // columns)
+    cells = {(place % columns, place // columns, 0): path for place, path in enumerate(paths)}
+    sheet = draw_grid(Grid(columns=("",) * columns, rows=("",) * rows, pages=("",), cells=cells))
+    return save_png(sheet, {}, f"sheet-of-{len(paths)}")
 
 
 def draw_grid(grid: Grid) -> Image.Image:

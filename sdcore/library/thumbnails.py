@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 from sdcore.library import paths
 from sdcore.library.metadata import BROKEN, MetadataError, open_image
+from sdcore.library.pruning import prune
 
 LIMIT: Final = 512 * 1024 * 1024
 """Bytes that the cache may take; the least recently used go first."""
@@ -24,7 +25,6 @@ SIDES: Final = (128, 256, 512, 1024)
 
 _QUALITY: Final = 88
 _PRUNE_EVERY: Final = 16 * 1024 * 1024
-_PRUNE_TO: Final = 0.9
 _USED_SECONDS: Final = 3600
 """A use is noted on disk when the last one is so long ago."""
 _JPEG: Final = ("JPEG",)
@@ -61,27 +61,6 @@ def warm(images: Iterable[Path | str], box: Box, stop: Callable[[], bool] = lamb
 def thumbnails_dir() -> Path:
     """Where the cache is."""
     return paths.cache_dir() / "thumbnails"
-
-
-def prune(limit: int = LIMIT) -> None:
-    """Delete the least recently used until nine tenths of `limit` bytes are left, if there are more than `limit`.
-    Takes up to a second. Never raises."""
-    found: list[tuple[float, int, str]] = []
-    for folder, _, names in os.walk(thumbnails_dir()):
-        for name in names:
-            path = os.path.join(folder, name)  # noqa: PTH118  some microseconds, not ten
-            with contextlib.suppress(OSError):
-                about = os.stat(path)  # noqa: PTH116
-                found.append((about.st_mtime, about.st_size, path))
-    total = sum(size for _, size, _ in found)
-    if total <= limit:
-        return
-    for _, size, path in sorted(found):
-        with contextlib.suppress(OSError):
-            os.unlink(path)  # noqa: PTH108
-        total -= size
-        if total <= _PRUNE_TO * limit:
-            return
 
 
 def _place(path: Path | str, side: int) -> Path | None:
@@ -154,7 +133,7 @@ class _Account:
             if self._left > 0:
                 return
             self._left = _PRUNE_EVERY
-        threading.Thread(target=prune, daemon=True).start()
+        threading.Thread(target=lambda: prune(thumbnails_dir(), LIMIT), daemon=True).start()
 
 
 _account: Final = _Account()

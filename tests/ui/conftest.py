@@ -32,7 +32,9 @@ def make_app(engine: FakeEngine, private_home: Path, monkeypatch: pytest.MonkeyP
     def make(*engines: FakeEngine, draft: Draft | None = None, far: bool = False) -> SdtuiApp:
         line = iter(engines or (engine,))
         outputs = private_home / "outputs"
-        return SdtuiApp(lambda: next(line), draft=draft or Draft(), outputs=outputs, far=far)
+        return SdtuiApp(
+            lambda: next(line), draft=draft or Draft(), outputs=outputs, host="box" if far else ""
+        )
 
     return make
 

@@ -24,7 +24,7 @@ from tui.screens.help import HelpScreen, help_text
 from tui.screens.inspector.fork import ForkForm
 from tui.screens.inspector.screen import Inspector
 from tui.screens.library.screen import LibraryScreen
-from tui.screens.library.viewer import Viewer
+from tui.screens.library.viewer import Files, Viewer
 from tui.screens.lists.ask import Ask
 from tui.screens.lists.chooser import Choice, ChoiceList, Chooser
 from tui.screens.lists.files import FilePicker
@@ -157,7 +157,7 @@ async def test_every_action_has_its_method(make_app: MakeApp) -> None:
             "steps": app.studio.query_one("#steps"), "list": app.screen.query_one(ChoiceList),
             "inspector": inspector, "fork": fork, "compare": compare,
             "mask": mask, "models": models, "folder": models.query_one(FolderLine),
-            "sweep": SweepScreen(), "library": LibraryScreen(), "viewer": Viewer([Path("none.png")], 0),
+            "sweep": SweepScreen(), "library": LibraryScreen(), "viewer": Viewer(Files([Path("none.png")]), 0),
             "ask": Ask("name", "A name."),
             "line": LineInput(),
             "completion": app.studio.prompt, "history": PromptSearch([]), "named": StyleList(Recipe(), ()),

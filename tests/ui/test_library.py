@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from PIL import Image
 from textual.geometry import Region
@@ -26,7 +27,7 @@ from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
 from tui.screens.compare.screen import Compare
 from tui.screens.library.screen import LibraryScreen
-from tui.screens.library.viewer import Viewer
+from tui.screens.library.viewer import Files, Viewer
 from tui.screens.lists.ask import Ask
 from tui.screens.lists.chooser import Chooser
 from tui.screens.variations.screen import Variations
@@ -135,7 +136,7 @@ async def test_searching_as_one_types(make_app: MakeApp, pictures: list[Path]) -
 async def test_only_the_newest_search_counts(make_app: MakeApp, pictures: list[Path]) -> None:
     app = make_app()
     async with library(app) as (_, screen):
-        index = screen.results._index
+        index = app.library.catalogue.index  # type: ignore[attr-defined]
         first, go_on = threading.Event(), threading.Event()
         ids = index.ids
 
@@ -148,10 +149,28 @@ async def test_only_the_newest_search_counts(make_app: MakeApp, pictures: list[P
         index.ids = slow  # type: ignore[method-assign, assignment]
         older = asyncio.create_task(screen.results.search("boat"))
         await asyncio.to_thread(first.wait, 5)
-        assert await screen.results.search("castle")
+        assert (await screen.results.search("castle"))[0]
         go_on.set()
-        assert not await older
+        assert not (await older)[0]
         assert screen.results.text == "castle"
+
+
+async def test_only_what_changes_in_view_is_drawn_again(make_app: MakeApp, pictures: list[Path]) -> None:
+    app = make_app()
+    async with library(app) as (_, screen):
+        grid, row = screen.grid, screen.row
+        assert row is not None
+        line = grid.render_line(1)
+        grid.rows_came()
+        assert not grid.picture_waits
+        assert grid.render_line(1) is line
+        screen.results.change([msgspec.structs.replace(row, star=True)])
+        grid.end_pause()
+        grid.pacer.sent(asked=False)
+        grid.rows_came()
+        assert grid.picture_waits
+        grid.draw_picture()
+        assert grid.render_line(1) is not line
 
 
 async def test_words_of_others_are_shown_as_they_are(make_app: MakeApp, private_home: Path) -> None:
@@ -319,7 +338,7 @@ async def test_saved_searches(make_app: MakeApp, pictures: list[Path]) -> None:
         assert len(screen.results) == 7
         await keys(app, pilot, "b", *"many", "enter")
         assert (screen.line.value, len(screen.results)) == ("steps:>22", 4)
-        await keys(app, pilot, "b", *"forget", "enter")
+        await keys(app, pilot, "b", *"forget", "enter", "enter")
         assert searches.read() == {}
 
 
@@ -360,7 +379,8 @@ async def test_an_empty_library_says_what_to_do(make_app: MakeApp) -> None:
     async with library(app) as (pilot, screen):
         screen._look_for_news()
         await settle(app, pilot)
-        assert "^O to add a folder" in screen.grid.hint
+        assert "^O adds a folder" in screen.grid.hint
+        assert screen.query_one(FooterLine).labels[:2] == ["add a folder", "back"]
         for key in ("s", "t", "d", "space", "v", "a", "enter", "r", "f9", "f5", "m", "e", "y", "l", "j", "G"):
             await keys(app, pilot, key)
             assert app.screen is screen, key
@@ -396,7 +416,7 @@ async def test_the_viewer_says_what_is_gone(make_app: MakeApp, pictures: list[Pa
         await settle(app, pilot)
         pictures[1].unlink()
         pictures[2].write_bytes(b"\x89PNG\r\n\x1a\n")
-        await app.push_screen(Viewer(pictures[:3], 0))
+        await app.push_screen(Viewer(Files(pictures[:3]), 0))
         await settle(app, pilot)
         await keys(app, pilot, "l")
         assert isinstance(app.screen, Viewer)

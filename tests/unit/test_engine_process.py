@@ -96,6 +96,7 @@ def test_what_answers_beside_a_run_shares_no_work_out() -> None:
     import torch
 
     from sdcore.engine import torch_backend
+    from sdcore.engine.backend import Backend
     from sdcore.engine.desk import Desk
     from sdcore.engine.mailbox import Mailbox
     from sdcore.engine.messages import AnyEvent, EngineFailed
@@ -110,7 +111,7 @@ def test_what_answers_beside_a_run_shares_no_work_out() -> None:
         answered.set()
         return EngineFailed(message="")
 
-    desk = Desk()
+    desk: Desk[Backend] = Desk(prepare=lambda source: source.beside())
     desk.start()
     desk.use(backend)
     desk.ask(Mailbox(), answer)

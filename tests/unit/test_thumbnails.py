@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from sdcore.library import thumbnails
-from sdcore.library.thumbnails import prune, thumbnail, thumbnails_dir, warm
+from sdcore.library.pruning import prune
+from sdcore.library.thumbnails import thumbnail, thumbnails_dir, warm
 
 
 @pytest.fixture
@@ -127,15 +128,15 @@ def test_the_least_recently_used_go_first(tmp_path: Path, image: Path) -> None:
         places.append(place)
     thumbnail(tmp_path / "0.png", (40, 40))  # used just now
     size = places[0].stat().st_size
-    prune(10 * size)
+    prune(thumbnails_dir(), 10 * size)
     assert len(copies()) == 10
-    prune(9 * size)
+    prune(thumbnails_dir(), 9 * size)
     assert set(copies()) == {places[0], *places[3:]}
 
 
 def test_the_cache_is_looked_through_by_itself(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pruned = threading.Event()
-    monkeypatch.setattr(thumbnails, "prune", pruned.set)
+    monkeypatch.setattr(thumbnails, "prune", lambda folder, limit: pruned.set())
     monkeypatch.setattr(thumbnails, "_account", thumbnails._Account())
     thumbnail(image, (40, 40))
     assert pruned.wait(10)

@@ -49,7 +49,7 @@ def run(options: Namespace) -> int:
             open_engine,
             model=options.model,
             mouse=mouse,
-            far=options.host is not None,
+            host=options.host or "",
             terminal=terminal,
             low_bandwidth=options.low_bandwidth,
         )

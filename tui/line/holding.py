@@ -107,6 +107,8 @@ class EngineLine:
         """Give events to the listeners until there are no more; whether the engine died and is to be started again."""
         rested = time.monotonic()
         async for event in engine.events():
+            if not self._app.is_running:
+                return False  # the app is being left, and the parts of its screens go one after another
             if time.monotonic() - rested > _LONGEST_SECONDS:
                 await asyncio.sleep(0)
                 rested = time.monotonic()

@@ -66,6 +66,8 @@ from sdcore.engine.messages.events import (  # noqa: F401 - as above
     ViewReady,
 )
 from sdcore.engine.messages.files import (
+    BringFile,
+    FileBrought,
     FilePart,
     GetFile,
     InputTaken,
@@ -73,8 +75,33 @@ from sdcore.engine.messages.files import (
     LineLost,
     PutInput,
 )
+from sdcore.engine.messages.library import (  # noqa: F401 - as above
+    AddFolder,
+    FindImages,
+    GetImages,
+    GetLists,
+    GetPicture,
+    GetTexts,
+    GetThumbs,
+    ImagesFound,
+    ImagesKnown,
+    ImagesThrown,
+    KeepSearch,
+    LibraryChanged,
+    LibraryCommand,
+    LibraryDone,
+    LibraryEvent,
+    LibraryLists,
+    MakeSheet,
+    MarkImages,
+    RestoreImages,
+    TextsRead,
+    ThrowImages,
+    ThumbMade,
+    WatchLibrary,
+)
 
-PROTOCOL: Final = 5
+PROTOCOL: Final = 6
 """Raised by one whenever a message changes its meaning; the two sides refuse each other if they differ."""
 
 
@@ -100,6 +127,20 @@ AnyCommand = (
     | GetStatus
     | GetFile
     | PutInput
+    | BringFile
+    | WatchLibrary
+    | FindImages
+    | GetImages
+    | GetTexts
+    | GetThumbs
+    | GetPicture
+    | GetLists
+    | MarkImages
+    | ThrowImages
+    | RestoreImages
+    | KeepSearch
+    | AddFolder
+    | MakeSheet
     | Shutdown
 )
 AnyEvent = (
@@ -131,12 +172,21 @@ AnyEvent = (
     | Status
     | FilePart
     | InputTaken
+    | FileBrought
+    | LibraryChanged
+    | ImagesFound
+    | ImagesKnown
+    | TextsRead
+    | ThumbMade
+    | LibraryLists
+    | ImagesThrown
+    | LibraryDone
     | LineLost
     | LineBack
 )
 
 LATEST_ONLY: Final = (
-    JobProgress, JobPreview, ModelLoading, EngineStarting, QueueState, SchedulePlanned, Status
+    JobProgress, JobPreview, ModelLoading, EngineStarting, QueueState, SchedulePlanned, Status, LibraryChanged
 )  # fmt: skip
 """Events of which a slow client gets the newest alone (see `coalesce`); every other one is delivered."""
 

@@ -7,10 +7,11 @@ from sdcore.engine.messages.events import Event
 
 
 class GetFile(Command, frozen=True):
-    """Ask for the bytes of an image, or of a trace, from `offset` on. Answered by `FilePart` alone."""
+    """Ask for the bytes of an image, or of a trace, from `offset` on. Only what lies in the folder of the outputs or in
+    those of the library is handed out. Answered by `FilePart` alone."""
 
     request: int
-    path: str
+    path: bytes
     offset: int = 0
 
 
@@ -29,10 +30,31 @@ class FilePart(Event, frozen=True):
     none."""
 
     request: int
-    path: str
     offset: int = 0
     total: int = 0
     data: bytes = b""
+    problem: str = ""
+
+
+class BringFile(Command, frozen=True):
+    """Have a copy here of a file of the engine's machine, which has `size` bytes (-1: it is not known how many); with
+    `wanted=False`, do not go on with that. Taken by this side of the line, as all that it answers with (`FileBrought`)
+    comes from there."""
+
+    request: int
+    path: str
+    size: int = -1
+    wanted: bool = True
+
+
+class FileBrought(Event, frozen=True):
+    """How far `BringFile` is: `done` of `total` bytes are here. At the end either `copy` is the path of the whole copy,
+    or `problem` says why there is none."""
+
+    request: int
+    done: int = 0
+    total: int = 0
+    copy: str = ""
     problem: str = ""
 
 

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sdcore.library import marks as marks_file
-from sdcore.library.trash import Thrown, TrashError, throw, undo
 from sdcore.spec.sanitise import sanitise
 from tui.files import pasted_path
-from tui.image_text import home_path
-from tui.scp_line import scp_line
+from tui.image_text import home_path, told_by
+from tui.line.library import LibraryError, Thrown
+from tui.screens.library.exporting import export_all, folder_fault
+from tui.screens.library.results import UNKNOWN
 from tui.screens.lists.ask import Ask, FolderSuggester, WordSuggester
 from tui.screens.lists.chooser import Choice, Chooser
 from tui.widgets.status import MessageLine
 
 if TYPE_CHECKING:
     from sdcore.library.index import Row
+    from sdcore.spec.facts import ImageFacts
     from tui.screens.library.screen import LibraryScreen
 
 _MOST_IN_SHEET: Final = 400
@@ -37,7 +39,19 @@ _COPIES: Final[dict[str, tuple[str, Callable[[Row], str]]]] = {
 }
 """What can be copied of each image: its name in the list, and how it is had."""
 
-Deed = Callable[[], Awaitable[None]]
+_AT_ONCE: Final = frozenset({"star", "trash", "undo"})
+"""What asks nothing: done one after another, however fast the keys come, while they move on."""
+
+
+class Picked(msgspec.Struct, frozen=True):
+    """What a key was pressed for: the ids of the marked images in their order, or of the one under the cursor, whose
+    id is `here`."""
+
+    ids: tuple[int, ...]
+    here: int
+
+
+Deed = Callable[[Picked], Awaitable[None]]
 
 
 class Deeds:
@@ -45,8 +59,10 @@ class Deeds:
 
     def __init__(self, screen: LibraryScreen) -> None:
         self._screen = screen
-        self._thrown: list[tuple[Thrown, list[int]]] = []
+        self._library = screen.library
+        self._thrown: list[Thrown] = []
         self._folder = ""
+        self._turn = asyncio.Lock()
         self._deeds: dict[str, Deed] = {
             "star": self._star,
             "tag": self._tag,
@@ -60,38 +76,69 @@ class Deeds:
             "vary": self._vary,
             "sheet": self._sheet,
             "export": self._export,
-            "searches": screen.finding.searches,
-            "folders": screen.finding.folders,
+            "searches": lambda picked: screen.finding.searches(),
+            "folders": lambda picked: screen.finding.folders(),
         }
 
     def do(self, name: str) -> None:
         """Do one of them."""
-        self._screen.run_worker(self._do(name), group="choose", exclusive=True)
+        deed, picked = self._deeds[name], self._picked()
+        if name in _AT_ONCE:
+            self._screen.run_worker(self._in_turn(deed, picked), group="deed")
+        else:
+            self._screen.run_worker(self._do(deed, picked), group="choose", exclusive=True)
 
-    async def _do(self, name: str) -> None:
-        await self._deeds[name]()
+    async def _in_turn(self, deed: Deed, picked: Picked) -> None:
+        async with self._turn:
+            await self._do(deed, picked)
+
+    async def _do(self, deed: Deed, picked: Picked) -> None:
+        try:
+            await deed(picked)
+        except LibraryError as fault:
+            self._complain(fault)
 
     # What they are done with
 
-    async def _rows(self) -> list[Row]:
-        """The marked images in their order, or the one under the cursor; says so where there is none."""
+    def _picked(self) -> Picked:
         screen = self._screen
-        ids = [one for one in screen.results.ids if one in screen.marks] if len(screen.marks) else []
-        if not ids and len(screen.results):
-            ids = [screen.results.ids[screen.grid.cursor]]
-        rows = await screen.results.rows_of(ids)
+        marked = len(screen.marks) > 0
+        ids = tuple(one for one in screen.results.ids if one in screen.marks) if marked else ()
+        here = screen.here
+        return Picked(ids or ((here,) if here != UNKNOWN else ()), here)
+
+    async def _rows(self, picked: Picked) -> list[Row]:
+        """The marked images, or the one under the cursor; says so where there is none."""
+        most, count = self._library.most, len(picked.ids)
+        if most is not None and count > most:
+            raise LibraryError(
+                f"Over the line at most {most:,} images are worked on at once; {count:,} are marked."
+            )
+        rows = await self._screen.results.rows_of(picked.ids)
         if not rows:
-            screen.say("There is no image here to do that with.")
+            self._say("There is no image here to do that with.")
         return rows
 
-    async def _row(self) -> Row | None:
-        """The image under the cursor."""
-        screen = self._screen
-        if not len(screen.results):
-            screen.say("There is no image here to do that with.")
-            return None
-        rows = await screen.results.rows_of([screen.results.ids[screen.grid.cursor]])
+    async def _row(self, picked: Picked) -> Row | None:
+        """The image under the cursor; says so where there is none."""
+        rows = await self._screen.results.rows_of([picked.here] if picked.here != UNKNOWN else [])
+        if not rows:
+            self._say("There is no image here to do that with.")
         return rows[0] if rows else None
+
+    async def _files(self, rows: Sequence[Row]) -> list[Path]:
+        """The files of images on this machine, brought over where they lie on another."""
+        paths = []
+        for number, row in enumerate(rows, 1):
+            name = f"{number} of {len(rows)}" if len(rows) > 1 else _images([row])
+
+            def tell(share: float, name: str = name) -> None:
+                self._say(f"Bringing {name} from {self._library.machine}… {share:.0%}")
+
+            paths.append(await self._library.bring(row, tell))
+        if self._library.machine:
+            self._say("")
+        return paths
 
     def _say(self, *wordings: str) -> None:
         self._screen.say(*wordings)
@@ -101,20 +148,20 @@ class Deeds:
 
     # Stars and tags
 
-    async def _star(self) -> None:
-        rows = await self._rows()
+    async def _star(self, picked: Picked) -> None:
+        rows = await self._rows(picked)
         if not rows:
             return
         on = not all(row.star for row in rows)
-        if await self._marked(marks_file.set_star, rows, on):
-            self._changed([msgspec.structs.replace(row, star=on) for row in rows])
-            self._say(f"{_images(rows)} {_has(rows)} {'a star' if on else 'no star any more'}.")
+        await self._library.mark(rows, star=on)
+        self._changed([msgspec.structs.replace(row, star=on) for row in rows])
+        self._say(f"{_images(rows)} {_has(rows)} {'a star' if on else 'no star any more'}.")
 
-    async def _tag(self) -> None:
-        rows = await self._rows()
+    async def _tag(self, picked: Picked) -> None:
+        rows = await self._rows(picked)
         if not rows:
             return
-        known = await self._screen.results.tags()
+        known = (await self._library.saved()).tags
         present = sorted({tag for row in rows for tag in row.tags}, key=str.casefold)
         about = f"Tags for {_images(rows)}, separated by commas; -tag takes one away."
         if present:
@@ -127,10 +174,7 @@ class Deeds:
         new = [tag for word in words if not word.startswith("-") and (tag := marks_file.tidy(word))]
         if not old and not new:
             return
-        if new and not await self._marked(marks_file.add_tags, rows, new):
-            return
-        if old and not await self._marked(marks_file.remove_tags, rows, old):
-            return
+        await self._library.mark(rows, new=new, old=old)
         gone = {tag.casefold() for tag in old}
         self._changed([
             msgspec.structs.replace(row, tags=tuple(sorted(
@@ -145,60 +189,46 @@ class Deeds:
         ]
         self._say(f"{_images(rows)} {_is(rows)} {' and '.join(filter(None, done))}.")
 
-    async def _marked(
-        self, change: Callable[..., None], rows: Sequence[Row], value: bool | Sequence[str]
-    ) -> bool:
-        try:
-            await asyncio.to_thread(change, [row.path for row in rows], value)
-        except marks_file.MarksError as fault:
-            self._complain(fault)
-            return False
-        return True
-
     def _changed(self, rows: Sequence[Row]) -> None:
         self._screen.results.change(rows)
         self._screen.rows_changed()
 
     # The trash
 
-    async def _throw(self) -> None:
-        rows = await self._rows()
+    async def _throw(self, picked: Picked) -> None:
+        rows = await self._rows(picked)
         if not rows:
             return
-        try:
-            thrown = await asyncio.to_thread(throw, [row.path for row in rows])
-        except TrashError as fault:
-            self._complain(fault)
-            return
-        gone = {one.origin for one in thrown.moved}
-        ids = [row.id for row in rows if row.path in gone]
-        if ids:
-            self._thrown.append((thrown, ids))
-            self._screen.results.hide(ids)
+        thrown = await self._library.throw(rows)
+        if thrown.ids:
+            self._thrown.append(thrown)
             self._screen.search()
         if thrown.problems:
             self._complain(thrown.problems[0])
         else:
             self._say(f"{_images(rows)} {_is(rows)} in the trash; u brings {_them(rows)} back.")
 
-    async def _undo(self) -> None:
+    async def _undo(self, picked: Picked) -> None:
         if not self._thrown:
             self._say("Nothing was thrown away here that could be brought back.")
             return
-        thrown, ids = self._thrown.pop()
-        restored = await asyncio.to_thread(undo, thrown)
-        self._screen.results.show_again(ids)
+        thrown = self._thrown.pop()
+        try:
+            problems = await self._library.restore(thrown)
+        except LibraryError:
+            self._thrown.append(thrown)
+            raise
         self._screen.search()
-        if restored.problems:
-            self._complain(restored.problems[0])
+        if problems:
+            self._complain(problems[0])
         else:
-            count = len(ids)
+            count = len(thrown.ids)
             self._say("The image is back." if count == 1 else f"{count:,} images are back.")
 
     # To the studio
 
-    async def _recall(self) -> None:
-        row = await self._row()
+    async def _recall(self, picked: Picked) -> None:
+        row = await self._row(picked)
         if row is None:
             return
         from tui.screens.lists.recalling import WHATS, recall_into_studio
@@ -212,30 +242,42 @@ class Deeds:
             return
         told = app.studio.query_one(MessageLine)
         before = told.text
-        if await recall_into_studio(app, Path(row.path), what):
+        facts = await self._facts(row)
+        if await recall_into_studio(app, Path(row.path), what, facts):
             app.ways.go("studio")
         elif told.text != before:
             self._screen.say(told.text, tone=told.tone)
 
-    async def _start_from(self) -> None:
-        row = await self._row()
+    async def _facts(self, row: Row) -> ImageFacts | None:
+        """What an image of another machine says; None for one of this machine, whose file is read when it is needed."""
+        if not self._library.machine:
+            return None
+        told = await self._library.tell(told_by(row))
+        if told.problem:
+            raise LibraryError(told.problem)
+        return told.facts
+
+    async def _start_from(self, picked: Picked) -> None:
+        row = await self._row(picked)
         if row is not None:
-            self._screen.app.studio.starting.take_file(Path(row.path))
+            (path,) = await self._files([row])
+            self._screen.app.studio.starting.take_file(path)
             self._screen.app.ways.go("studio")
 
-    async def _inspect(self) -> None:
-        row = await self._row()
+    async def _inspect(self, picked: Picked) -> None:
+        row = await self._row(picked)
         if row is not None:
             self._say("Opening the run…")
-            self._screen.app.inspecting.open(str(Path(row.path).resolve()))
+            self._screen.app.inspecting.open(self._library.source(row))
 
-    async def _vary(self) -> None:
-        row = await self._row()
+    async def _vary(self, picked: Picked) -> None:
+        row = await self._row(picked)
         if row is not None:
-            self._screen.app.varying.open(Path(row.path), self._screen.say)
+            (path,) = await self._files([row])
+            self._screen.app.varying.open(path, self._screen.say)
 
-    async def _compare(self) -> None:
-        rows, row = await self._rows(), await self._row()
+    async def _compare(self, picked: Picked) -> None:
+        rows, row = await self._rows(picked), await self._row(picked)
         if row is None:
             return
         if len(rows) == 1 and rows[0].id != row.id:
@@ -243,18 +285,18 @@ class Deeds:
         if len(rows) < 2:
             self._say("Mark another image with Space first; F5 then lays it beside this one.")
             return
-        paths = tuple(Path(one.path) for one in rows)
-        stays = Path(row.path) if Path(row.path) in paths else paths[0]
+        paths = tuple(await self._files(rows))
+        stays = next((path for path, one in zip(paths, rows, strict=True) if one.id == row.id), paths[0])
         self._screen.app.comparing.open_among(paths, stays)
 
     # Out of the program
 
-    async def _copy(self) -> None:
-        rows = await self._rows()
+    async def _copy(self, picked: Picked) -> None:
+        rows = await self._rows(picked)
         if not rows:
             return
         texts = {name: "\n".join(filter(None, map(get, rows))) for name, (_, get) in _COPIES.items()}
-        texts["scp"] = scp_line(row.path for row in rows)
+        texts["scp"] = self._library.scp(rows)
         titles = {name: title for name, (title, _) in _COPIES.items()} | {
             "scp": "A line that fetches it by scp"
         }
@@ -267,8 +309,8 @@ class Deeds:
             copy(self._screen.app, texts[taken])
             self._say("Copied.")
 
-    async def _sheet(self) -> None:
-        rows = await self._rows()
+    async def _sheet(self, picked: Picked) -> None:
+        rows = await self._rows(picked)
         if len(rows) < 2:
             self._say("Mark the images with Space first; m then makes one image of them.")
             return
@@ -276,17 +318,11 @@ class Deeds:
             self._complain(f"At most {_MOST_IN_SHEET} images go into one; {len(rows):,} are marked.")
             return
         self._say(f"Putting {len(rows)} images together…")
-        from sdcore.library.outputs import OutputError
+        path = await self._library.sheet(rows)
+        self._say(f"saved {home_path(path)}", f"saved {Path(path).name}")
 
-        try:
-            path = await asyncio.to_thread(_make_sheet, [Path(row.path) for row in rows])
-        except (OutputError, MemoryError, OSError) as fault:
-            self._complain(str(fault) or "There is not enough memory to put so many images together.")
-            return
-        self._say(f"saved {home_path(str(path))}", f"saved {path.name}")
-
-    async def _export(self) -> None:
-        rows = await self._rows()
+    async def _export(self, picked: Picked) -> None:
+        rows = await self._rows(picked)
         if not rows:
             return
         app = self._screen.app
@@ -299,65 +335,20 @@ class Deeds:
         suffix, kept = taken.split()
         folder = await app.push_screen_wait(
             Ask("export", f"The folder for {_images(rows)}; it is made where there is none.",
-                self._folder or "~/", suggester=FolderSuggester(), check=_folder_fault)
+                self._folder or "~/", suggester=FolderSuggester(), check=folder_fault)
         )  # fmt: skip
         if folder is None:
             return
         self._folder = folder
         self._say(f"Exporting {_images(rows)}…")
         target = Path(pasted_path(folder)).expanduser().absolute()
-        done, fault = await asyncio.to_thread(
-            _export, [Path(row.path) for row in rows], target, suffix, kept == "with"
-        )
+        paths = await self._files(rows)
+        done, fault = await asyncio.to_thread(export_all, paths, target, suffix, kept == "with")
         where = home_path(str(target))
         if fault:
             self._complain(f"{done:,} of {len(rows):,} exported. {fault}")
         else:
             self._say(f"exported {_images(rows)} to {where}", f"exported to {where}")
-
-
-def _make_sheet(paths: list[Path]) -> Path:
-    """Save the images as one, as near to a square as goes, and say where."""
-    from sdcore.library.grids import Grid, draw_grid
-    from sdcore.library.outputs import save_png
-
-    columns = max(1, round(len(paths) ** 0.5))
-    rows = -(-len(paths) // columns)
-    cells = {(place % columns, place // columns, 0): path for place, path in enumerate(paths)}
-    sheet = draw_grid(Grid(columns=("",) * columns, rows=("",) * rows, pages=("",), cells=cells))
-    return save_png(sheet, {}, f"sheet-of-{len(paths)}")
-
-
-def _folder_fault(text: str) -> str:
-    """Why nothing can be exported into a folder, in one sentence, or ""; it is made where there is none."""
-    shown = sanitise(text, newlines=False)[:200]
-    try:
-        folder = Path(pasted_path(text)).expanduser().absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        return f"{shown} is a file; name a folder."
-    except (OSError, ValueError, RuntimeError) as fault:
-        reason = getattr(fault, "strerror", None) or "check the path"
-        return f"{shown} cannot be used: {sanitise(str(reason), newlines=False)}."
-    return ""
-
-
-def _export(paths: Sequence[Path], folder: Path, suffix: str, keep: bool) -> tuple[int, str]:
-    """Export images under their own names, or the next free ones; how many, and what was wrong with the last."""
-    from sdcore.library.exporting import SUFFIXES, ExportError, export
-    from sdcore.library.metadata import MetadataError
-
-    done, problem = 0, ""
-    for path in paths:
-        target, number = folder / f"{path.stem}.{suffix}", 2
-        while target.exists():
-            target, number = folder / f"{path.stem}-{number}.{suffix}", number + 1
-        try:
-            export(path, target, SUFFIXES[f".{suffix}"], keep_metadata=keep)
-            done += 1
-        except (ExportError, MetadataError, OSError) as fault:
-            problem = str(fault)
-    return done, problem
 
 
 def _images(rows: Sequence[Row]) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from sdcore.library import searches
 from sdcore.spec.search import FIELDS
 from tui.files import pasted_path
-from tui.folder_settings import add_folder, listed_folders, remove_folder
 from tui.image_text import home_path
+from tui.line.library import LibraryError
 from tui.screens.lists.ask import Ask, FolderSuggester, WordSuggester
 from tui.screens.lists.chooser import Choice, Chooser
 
@@ -21,8 +20,7 @@ _ADD: Final = "add"
 _REMOVE: Final = "remove "
 _FIND: Final = "find "
 _KEEP: Final = "keep"
-_FORGET: Final = "forget "
-_ALREADY: Final = "The images of {} are shown already."
+_FORGET: Final = "forget"
 _FOLDER_ABOUT: Final = "A folder of images, of whatever program. They stay where they are, and as they are."
 
 
@@ -35,39 +33,49 @@ class Finding:
 
     async def folders(self) -> None:
         """Show the folders; add one, or take one out."""
-        app = self._screen.app
-        present = await asyncio.to_thread(listed_folders, "library_folders")
-        own = home_path(str(app.studio.outputs))
-        taken = await app.push_screen_wait(Chooser("folders of images", [
-            Choice(_ADD, "Add a folder…", f"Besides {own}, where sdtui saves."),
-            *(Choice(f"{_REMOVE}{folder}", f"Take out {home_path(folder)}", "Its images stay where they are; they "
-                     "are no longer shown here.") for folder in present),
+        app, library = self._screen.app, self._screen.library
+        saved = await library.saved()
+        title = f"folders of images on {library.machine}" if library.machine else "folders of images"
+        taken = await app.push_screen_wait(Chooser(title, [
+            Choice(_ADD, "Add a folder…", f"Besides {self._named(saved.outputs)}, where sdtui saves."),
+            *(Choice(f"{_REMOVE}{folder}", f"Take out {self._named(folder)}", "Its images stay where they are; they "
+                     "are no longer shown here.") for folder in saved.folders),
         ]))  # fmt: skip
         if taken == _ADD:
             await self._add_folder()
         elif taken is not None:
             folder = taken.removeprefix(_REMOVE)
-            problem = await asyncio.to_thread(remove_folder, folder, "library_folders")
-            self._tell(problem, f"The images of {home_path(folder)} are no longer shown.")
+            await library.remove_folder(folder)
+            self._screen.say(f"The images of {self._named(folder)} are no longer shown.")
 
     async def _add_folder(self) -> None:
-        folder = await self._screen.app.push_screen_wait(Ask(
-            "add a folder", _FOLDER_ABOUT, "~/", suggester=FolderSuggester(),
-            check=lambda text: add_folder(text, "library_folders", _ALREADY),
-        ))  # fmt: skip
+        library = self._screen.library
+        about = f"{_FOLDER_ABOUT} It is one on {library.machine}." if library.machine else _FOLDER_ABOUT
+        suggester = None if library.machine else FolderSuggester()
+        folder = await self._screen.app.push_screen_wait(
+            Ask("add a folder", about, "~/", suggester=suggester, check=_checked(library.add_folder))
+        )
         if folder is not None:
-            self._tell("", f"The images of {home_path(pasted_path(folder))} appear as they are read.")
+            self._screen.say(f"The images of {self._named(pasted_path(folder))} appear as they are read.")
+
+    def _named(self, folder: str) -> str:
+        """A folder by its path; of this machine, from the home folder on."""
+        return folder if self._screen.library.machine else home_path(folder)
 
     async def searches(self) -> None:
         """Show the saved searches; take one, keep the present one, or forget one."""
         app, present = self._screen.app, self._screen.line.value.strip()
-        saved = await asyncio.to_thread(searches.read)
+        saved = (await self._screen.library.saved()).searches
         keep = [Choice(_KEEP, "Save this search…", present)] if present else []
-        taken = await app.push_screen_wait(Chooser("saved searches", [
-            *keep,
-            *(Choice(f"{_FIND}{name}", name, query) for name, query in saved.items()),
-            *(Choice(f"{_FORGET}{name}", f"Forget {name}", query) for name, query in saved.items()),
-        ], empty="No search is saved yet; search for something with / first, then b saves it."))  # fmt: skip
+        forget = [Choice(_FORGET, "Forget one…")] if saved else []
+        found = [Choice(f"{_FIND}{name}", name, query) for name, query in saved.items()]
+        taken = await app.push_screen_wait(
+            Chooser(
+                "saved searches",
+                [*keep, *found, *forget],
+                empty="No search is saved yet; search for something with / first, then b saves it.",
+            )
+        )
         if taken is None:
             return
         if taken == _KEEP:
@@ -76,29 +84,34 @@ class Finding:
             self._screen.line.value = saved[taken.removeprefix(_FIND)]
             self._screen.grid.focus()
         else:
-            name = taken.removeprefix(_FORGET)
-            problem = await asyncio.to_thread(_problem, lambda: searches.remove(name))
-            self._tell(problem, f"The search {name} is forgotten.")
+            await self._forget(saved)
+
+    async def _forget(self, saved: dict[str, str]) -> None:
+        choices = [Choice(name, name, query) for name, query in saved.items()]
+        name = await self._screen.app.push_screen_wait(Chooser("forget a search", choices))
+        if name is not None:
+            await self._screen.library.forget_search(name)
+            self._screen.say(f"The search {name} is forgotten.")
 
     async def _keep(self, query: str) -> None:
-        name = await self._screen.app.push_screen_wait(Ask(
-            "save this search", query, hint="its name",
-            check=lambda name: _problem(lambda: searches.add(name, query)),
-        ))  # fmt: skip
+        library = self._screen.library
+        keep = _checked(lambda name: library.keep_search(name, query))
+        name = await self._screen.app.push_screen_wait(
+            Ask("save this search", query, hint="its name", check=keep)
+        )
         if name is not None:
-            self._tell("", f"The search is saved as {name}; b brings it back.")
-
-    def _tell(self, problem: str, sentence: str) -> None:
-        if problem:
-            self._screen.say(problem, tone="alert")
-        else:
-            self._screen.say(sentence)
+            self._screen.say(f"The search is saved as {name}; b brings it back.")
 
 
-def _problem(change: Callable[[], object]) -> str:
-    """Change the saved searches; why that cannot be, or ""."""
-    try:
-        change()
-    except searches.SearchesError as fault:
-        return str(fault)
-    return ""
+def _checked(change: Callable[[str], Awaitable[None]]) -> Callable[[str], str]:
+    """A check for `Ask`, which is called on a thread: makes the change, and says why that cannot be, or ""."""
+    loop = asyncio.get_running_loop()
+
+    async def tried(answer: str) -> str:
+        try:
+            await change(answer)
+        except LibraryError as fault:
+            return str(fault)
+        return ""
+
+    return lambda answer: asyncio.run_coroutine_threadsafe(tried(answer), loop).result()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from sdcore.library.index import Index
 from tui.actions import Group, Moment, Scope, bindings, footer
 from tui.image_text import told_by
-from tui.marking import Marks
+from tui.marking import Marking, Marks
+from tui.screens.library import words
 from tui.screens.library.deeds import Deeds
 from tui.screens.library.finding import Finding
-from tui.screens.library.results import FoundPaths, Results
+from tui.screens.library.results import UNKNOWN, FoundImages, Results
 from tui.screens.library.viewer import Viewer
 from tui.shortening import shortened
 from tui.widgets.head import HeadLine
@@ -33,17 +33,12 @@ if TYPE_CHECKING:
     from sdcore.library.index import Row as ImageRow
     from tui.app import SdtuiApp
 
-_DETAILS_DELAY: Final = 0.03
-_SEARCH_DELAY: Final = 0.04
+_DETAILS_DELAY: Final = 0.06
+"""Seconds that the cursor has to rest before the details follow: longer than from one key to the next while it is held,
+for to lay out a text takes as long as to draw all images."""
 _NEWS_DELAY: Final = 0.7
 """Seconds between two looks at whether the index has changed."""
 _WIDTHS: Final = [(0, "-narrow"), (120, "-normal"), (160, "-wide")]
-_LOOKING: Final = "Looking for your images…"
-_EMPTY: Final = (
-    "There are no images yet. Press Escape and then Enter in the studio to make one, "
-    "or ^O to add a folder of images that you have."
-)
-_NO_FIT: Final = "Nothing fits what you search for. Escape shows all images again."
 
 
 class LibraryScreen(Screen[None], inherit_bindings=False):
@@ -55,25 +50,21 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     SCOPE: Scope = "library"
     GROUP: Group = "Library"
-    HELP = (
-        "All images that sdtui made, and those of the folders that you add with ^O, newest first. / searches as you "
-        'type: words of the prompt, "these words", model:dream, sampler:euler, seed:42, steps:>20, size:512x768, '
-        "date:2026-03, before:, after:, star, tag:, folder:, and - before anything to leave it out. Space marks "
-        "images, v a whole range; every key then works on all that are marked."
-    )
+    HELP = words.HELP
     app: SdtuiApp
 
     def __init__(self) -> None:
         super().__init__()
-        self.results = Results(Index.open())
+        self.library = self.app.library
+        self.results = Results(self.library)
         self.marks = Marks()
         self.finding = Finding(self)
         self._deeds = Deeds(self)
         self._window = (0, 0)
         self._fetched = (-1, -1)
         self._progress: Progress | None = None
-        self._details_timer: Timer | None = None
-        self._search_timer: Timer | None = None
+        self._trouble, self._where = "", words.where(self.library.machine)
+        self._moving = False
 
     def compose(self) -> ComposeResult:
         """The search above, grid and details in the middle."""
@@ -83,21 +74,23 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
             yield LineInput(hint="search", suggester=self.finding.suggester, id="library-line")
             yield Static(id="library-count", markup=False)
         with Row(id="library-main"):
-            yield ThumbGrid(self.results.cell, self._is_marked, id="library-grid")
-            yield ImageDetails(id="library-details")
+            yield ThumbGrid(self.results.cell, self._is_marked, self.library.thumbs, id="library-grid")
+            yield ImageDetails(self.library, id="library-details")
         yield MessageLine(id="message")
         yield FooterLine(id="footer")
 
     def on_mount(self) -> None:
         """Look for all images."""
+        self.library.open()
+        self._show_head()
         self.grid.focus()
-        self.grid.show(0, 0, _LOOKING)
+        self.grid.show(0, 0, words.LOOKING)
         self.set_interval(_NEWS_DELAY, self._look_for_news)
         self.search()
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""
-        asyncio.get_running_loop().run_in_executor(None, self.results.close)
+        self.library.close()
 
     @property
     def grid(self) -> ThumbGrid:
@@ -108,6 +101,11 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
     def line(self) -> LineInput:
         """What is searched for."""
         return self.query_one(LineInput)
+
+    @property
+    def here(self) -> int:
+        """The id of the image under the cursor; `UNKNOWN` while it is not known, or there is none."""
+        return self.results.ids[self.grid.cursor] if len(self.results) else UNKNOWN
 
     @property
     def row(self) -> ImageRow | None:
@@ -128,11 +126,9 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
     # Searching
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Search as soon as there is a pause in the typing."""
+        """Search at once: of the searches that wait for their turn only the newest is made."""
         event.stop()
-        if self._search_timer is not None:
-            self._search_timer.stop()
-        self._search_timer = self.set_timer(_SEARCH_DELAY, self.search)
+        self.search()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """To what was found."""
@@ -145,25 +141,24 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     async def _search(self) -> None:
         text, before = self.line.value, self.results.text
-        at = self.results.ids[self.grid.cursor] if len(self.results) else None
-        if not await self.results.search(text):
-            return
-        place = self.results.place_of(at) if at is not None and text == before else None
         # an image that is gone leaves the cursor on the one that takes its place
-        kept = self.grid.cursor if text == before else 0
-        self.marks.keep(self.results.ids)
+        kept, at = (self.grid.cursor, self.here) if text == before else (0, UNKNOWN)
+        done, place = await self.results.search(text, self.grid.places_in_view, at, kept)
+        if not done:
+            return
+        if len(self.marks) and await self.results.learn_all():
+            self.marks.keep(self.results.ids)
         self._fetched = (-1, -1)
         self.grid.show(len(self.results), kept if place is None else place, self._hint())
         if text != before:
             self.say("".join(self.results.notes[:1]), tone="quiet")
         self._show_head()
-        self._show_details()
+        self.set_class(not self.results.total, "-empty")
         self._show_footer()
+        self._rest(self._show_details)
 
     def _hint(self) -> str:
-        if self.results.total:
-            return _NO_FIT
-        return _LOOKING if self._progress is not None and self._progress.running else _EMPTY
+        return words.hint(self.results.total, self._progress, self.library.machine)
 
     def _look_for_news(self) -> None:
         if self.is_current:
@@ -171,6 +166,9 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     async def _take_news(self) -> None:
         changed, progress = await self.results.news()
+        if self.library.trouble != self._trouble:
+            self._trouble = self.library.trouble
+            self.say(self._trouble, tone="alert")
         if progress != self._progress:
             self._progress = progress
             self._show_head()
@@ -192,7 +190,8 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
             window = self._fetched = self._window
             if await self.results.fetch(*window):
                 self.grid.rows_came()
-                self._show_details()
+                if not self._moving:
+                    self._show_details()
 
     def rows_changed(self) -> None:
         """Other stars or tags: show them."""
@@ -202,14 +201,21 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
     def on_thumb_grid_moved(self, message: ThumbGrid.Moved) -> None:
         """The cursor is on another image."""
         message.stop()
-        if self.marks.in_range:
-            before = len(self.marks)
-            self.marks.reach(self.results.ids, message.place)
-            if before != len(self.marks):
-                self.marks_changed()
-        if self._details_timer is not None:
-            self._details_timer.stop()
-        self._details_timer = self.set_timer(_DETAILS_DELAY, self._show_image)
+        if self.marks.in_range and self.results.complete:
+            self._reach(message.place)
+        elif self.marks.in_range:
+            self.run_worker(self._learn_to_reach(), group="reach", exclusive=True)
+        self._rest(self._show_image)
+
+    def _reach(self, place: int) -> None:
+        before = len(self.marks)
+        self.marks.reach(self.results.ids, place)
+        if before != len(self.marks):
+            self.marks_changed()
+
+    async def _learn_to_reach(self) -> None:
+        if await self.results.learn_all():
+            self._reach(self.grid.cursor)
 
     def on_thumb_grid_chosen(self, message: ThumbGrid.Chosen) -> None:
         """A second click looks at it."""
@@ -224,10 +230,19 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     # Showing
 
+    def _rest(self, show: Callable[[], None]) -> None:
+        """Show the details once no key has come for a while."""
+        self._moving = True
+        self.run_worker(self._rested(show), group="rest", exclusive=True)
+
+    async def _rested(self, show: Callable[[], None]) -> None:
+        await asyncio.sleep(_DETAILS_DELAY)
+        self._moving = False
+        show()
+
     def _show_details(self) -> None:
         row, details = self.row, self.query_one(ImageDetails)
         fetching = len(self.results) and row is None
-        self.set_class(not self.results.total, "-empty")
         if details.display and not fetching:
             details.show(told_by(row) if row else None)
 
@@ -242,19 +257,16 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
             self.say(shortened(" ".join(facts.split()), self.size.width - 2), tone="quiet")
 
     def _show_head(self) -> None:
-        found, total = len(self.results), self.results.total
-        count = f"{found:,} of {total:,}" if self.results.text.strip() else f"{total:,}"
-        images = "image" if total == 1 else "images"
-        self.query_one("#library-count", Static).update(Content.styled(f"{count} {images} ", "$dim"))
-        progress = self._progress
-        going_on = ""
-        if progress is not None and progress.running:
-            going_on = f"reading {progress.done:,} of {progress.total:,}"
+        shown = words.counted(len(self.results), self.results.total, bool(self.results.text.strip()))
+        line = self.query_one("#library-count", Static)
+        line.update(Content.styled(shown, "$dim"), layout=len(shown) != line.content_size.width)
         marked = f"{len(self.marks):,} marked" if len(self.marks) else ""
-        self.query_one(HeadLine).show((marked,), going_on)
+        self.query_one(HeadLine).show((self._where, marked), words.reading(self._progress))
 
     def _show_footer(self) -> None:
-        moment: Moment = "library_marks" if len(self.marks) else "library"
+        moment: Moment = "library_empty" if self.has_class("-empty") else "library"
+        if len(self.marks):
+            moment = "library_marks"
         if self.focused is self.line:
             moment = "library_search"
         self.query_one(FooterLine).show(footer(moment))
@@ -309,9 +321,9 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     def action_mark(self) -> None:
         """Mark the image under the cursor, and go on."""
-        if len(self.results):
+        if self.here != UNKNOWN:
             self.marks.end()
-            self.marks.toggle(self.results.ids[self.grid.cursor])
+            self.marks.toggle(self.here)
             self.marks_changed()
             self.grid.move(1)
 
@@ -320,15 +332,15 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
         if self.marks.in_range:
             self.marks.end()
             self.say("")
-        elif len(self.results):
-            self.marks.begin(self.results.ids[self.grid.cursor])
+        elif self.here != UNKNOWN:
+            self.marks.begin(self.here)
             self.say("Everything from here to where you go is marked; v ends it.")
             self.marks_changed()
 
     def action_extend(self, places: int) -> None:
         """Mark what the cursor goes over."""
-        if len(self.results) and not self.marks.in_range:
-            self.marks.begin(self.results.ids[self.grid.cursor])
+        if self.here != UNKNOWN and not self.marks.in_range:
+            self.marks.begin(self.here)
             self.marks_changed()
         self.grid.move(places)
 
@@ -338,9 +350,13 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     def action_mark_all(self) -> None:
         """Mark all that was found, or nothing."""
+        self.run_worker(self._mark_all(), group="reach", exclusive=True)
+
+    async def _mark_all(self) -> None:
         everything = len(self.marks) == len(self.results)
-        self.marks.set(() if everything else self.results.ids)
-        self.marks_changed()
+        if everything or await self.results.learn_all():
+            self.marks.set(() if everything else self.results.ids)
+            self.marks_changed()
 
     def action_back(self) -> None:
         """Out of the range, the marks, the search; at last to the studio."""
@@ -371,30 +387,13 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
     def action_look(self) -> None:
         """The whole screen for one image."""
         if len(self.results):
-            paths = self.results.paths()
-            viewer = Viewer(paths, self.grid.cursor, Marking(paths, self.marks))
-            self.app.push_screen(viewer, lambda place: self._looked(paths, place))
+            images = FoundImages(self.library, self.results)
+            viewer = Viewer(images, self.grid.cursor, Marking(images.ids, self.marks))
+            self.app.push_screen(viewer, lambda place: self._looked(images, place))
 
-    def _looked(self, paths: FoundPaths, place: int | None) -> None:
+    def _looked(self, images: FoundImages, place: int | None) -> None:
         """Back to the same image, wherever it is by now."""
-        at = self.results.place_of(paths.ids[place]) if place is not None else None
+        at = self.results.place_of(images.ids[place]) if place is not None else None
         if at is not None:
             self.grid.go_to(at)
         self.marks_changed()
-
-
-class Marking:
-    """The marks of the library for the viewer, by the places that images had when it was opened."""
-
-    def __init__(self, paths: FoundPaths, marks: Marks) -> None:
-        self._ids = paths.ids
-        self._marks = marks
-
-    def is_marked(self, place: int) -> bool:
-        """Whether the image is marked."""
-        return self._ids[place] in self._marks
-
-    def toggle(self, place: int) -> None:
-        """Mark it, or take the mark away."""
-        self._marks.end()
-        self._marks.toggle(self._ids[place])

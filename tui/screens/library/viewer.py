@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -14,7 +15,8 @@ from textual.screen import Screen
 
 from sdcore.library.metadata import MetadataError, read_pixels
 from tui.actions import Group, Scope, bindings, footer
-from tui.image_text import tell
+from tui.image_text import Told, tell
+from tui.line.library import LibraryError
 from tui.screens.studio.screen import Studio
 from tui.viewport import Viewport
 from tui.widgets.canvas import Canvas
@@ -26,6 +28,8 @@ from tui.widgets.status import FooterLine, MessageLine, Tone
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
 
+_FINE: Final = 4
+"""Pixels to a cell's width of what is shown until the whole is here: a terminal may draw so many."""
 _KEPT_PIXELS: Final = 4_000_000
 """An image of more is not read ahead of its turn."""
 
@@ -40,9 +44,49 @@ class Marking(Protocol):
         """Mark it, or take the mark away."""
 
 
+class Images(Protocol):
+    """Images in their order. What raises, raises `LibraryError` or OSError."""
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the next one may be read before it is looked at."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    async def rough(self, place: int, side: int) -> tuple[str, Image.Image] | None:
+        """The name of an image and a copy of it of some `side` pixels, if that comes sooner than the file. Raises."""
+
+    async def file(self, place: int, progress: Callable[[float], object]) -> tuple[Path, Told | None]:
+        """The file on this machine, and what is known of it; `progress` hears what share of it is here. Raises."""
+
+
+class Files:
+    """Images by their files on this machine."""
+
+    ahead = True
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    async def rough(self, place: int, side: int) -> None:
+        """See `Images`: the file itself is there."""
+
+    async def file(self, place: int, progress: Callable[[float], object]) -> tuple[Path, None]:
+        """See `Images`."""
+        return self._paths[place], None
+
+
+_Read = tuple[Path, "Told | None", Image.Image]
+"""A file, what was known of it, and its pixels."""
+
+
 class Viewer(Screen[int | None], inherit_bindings=False):
-    """`paths` are the images, of which that at `index` is shown first; paths are asked for on a thread. Returns the
-    place of the one that was shown last. With a `marking` they can be marked."""
+    """Of the `images` that at `index` is shown first. Returns the place of the one that was shown last; with a
+    `marking` they can be marked."""
 
     BINDINGS = bindings("viewer")
     CSS_PATH = "viewer.tcss"
@@ -56,15 +100,18 @@ class Viewer(Screen[int | None], inherit_bindings=False):
     )
     app: SdtuiApp
 
-    def __init__(self, paths: Sequence[Path], index: int, marking: Marking | None = None) -> None:
+    def __init__(self, images: Images, index: int, marking: Marking | None = None) -> None:
         super().__init__()
-        self._paths = paths
+        self._images = images
         self._marking = marking
         self._place = index
         self._path: Path | None = None
         self._image: Image.Image | None = None
         self._view: Viewport | None = None
-        self._ahead: dict[int, tuple[Path, Image.Image]] = {}
+        self._known: Told | None = None
+        self._ahead: dict[int, _Read] = {}
+        self._rough_name = ""
+        """What is shown while the whole is on its way."""
         self._step = 1
 
     def compose(self) -> ComposeResult:
@@ -110,36 +157,56 @@ class Viewer(Screen[int | None], inherit_bindings=False):
 
     async def _look(self, place: int) -> None:
         try:
-            known = self._ahead.get(place)
-            path, image = known if known is not None else await asyncio.to_thread(self._fetch, place)
-        except (MetadataError, OSError) as fault:
+            known = self._ahead.get(place) or await self._fetch(place)
+        except (MetadataError, LibraryError, OSError) as fault:
             self._path = self._image = self._view = None
+            self.say("")
             self.query_one(Canvas).show_hint(str(fault))
             self._show_caption()
             return
-        self._path, self._image = path, image
+        self._path, self._known, image = known
+        self._image = image
         self._view = self._whole(image)
-        self._ahead = {place: (path, image)}
+        self._ahead = {place: known}
+        self.say("")
         self._draw()
         if self.has_class("-told"):
             self._tell()
         neighbour = place + self._step
-        if 0 <= neighbour < len(self._paths) and image.width * image.height <= _KEPT_PIXELS:
+        near = self._images.ahead and 0 <= neighbour < len(self._images)
+        if near and image.width * image.height <= _KEPT_PIXELS:
             try:
-                self._ahead[neighbour] = await asyncio.to_thread(self._fetch, neighbour)
-            except (MetadataError, OSError):
+                self._ahead[neighbour] = await self._file(neighbour, lambda share: None)
+            except (MetadataError, LibraryError, OSError):
                 return  # it is said when its turn comes
 
-    def _fetch(self, place: int) -> tuple[Path, Image.Image]:
-        path = self._paths[place]
-        return path, read_pixels(path)
+    async def _fetch(self, place: int) -> _Read:
+        """The whole image; what there is of it sooner is shown until it is here."""
+        rough = asyncio.create_task(self._show_rough(place))
+        try:
+            return await self._file(place, lambda share: self.say(f"Bringing the whole image… {share:.0%}"))
+        finally:
+            rough.cancel()
+
+    async def _show_rough(self, place: int) -> None:
+        with contextlib.suppress(LibraryError):
+            side = _FINE * max(self.query_one(Canvas).preview_box())
+            if (found := await self._images.rough(place, side)) is not None:
+                self._path, self._known, self._rough_name = None, None, found[0]
+                self._image = found[1]
+                self._view = self._whole(found[1])
+                self._draw()
+
+    async def _file(self, place: int, progress: Callable[[float], object]) -> _Read:
+        path, known = await self._images.file(place, progress)
+        return path, known, await asyncio.to_thread(read_pixels, path)
 
     def _tell(self) -> None:
         if self._path is not None:
-            self.run_worker(self._tell_of(self._path), group="details", exclusive=True)
+            self.run_worker(self._tell_of(self._path, self._known), group="details", exclusive=True)
 
-    async def _tell_of(self, path: Path) -> None:
-        told = await asyncio.to_thread(tell, path)
+    async def _tell_of(self, path: Path, known: Told | None) -> None:
+        told = await asyncio.to_thread(tell, path, known)
         if path == self._path:
             self.query_one(DetailsText).show(told)
 
@@ -178,11 +245,11 @@ class Viewer(Screen[int | None], inherit_bindings=False):
     def _show_caption(self) -> None:
         marked = self._marking is not None and self._marking.is_marked(self._place)
         facts = [
-            self._path.name if self._path else "",
+            self._path.name if self._path is not None else self._rough_name,
             "✓ marked" if marked else "",
-            f"{self._place + 1:,} of {len(self._paths):,}",
+            f"{self._place + 1:,} of {len(self._images):,}",
         ]
-        if self._image is not None and self._view is not None:
+        if self._path is not None and self._image is not None and self._view is not None:
             facts += [
                 f"{self._image.width} × {self._image.height}",
                 "" if self._view.whole else f"{100 * self._view.scale:.0f} %",
@@ -197,7 +264,7 @@ class Viewer(Screen[int | None], inherit_bindings=False):
 
     def action_go(self, places: int) -> None:
         """On to a neighbour."""
-        place = max(0, min(self._place + places, len(self._paths) - 1))
+        place = max(0, min(self._place + places, len(self._images) - 1))
         if place != self._place:
             self._step = 1 if place > self._place else -1
             self._place = place
