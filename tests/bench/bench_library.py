@@ -1,9 +1,9 @@
 """The library with many images: indexing, the first page, searching, scrolling, memory.
 
-    python -m tests.bench.bench_library --images 100000 [--folder FOLDER]
+    python -m tests.bench.bench_library --images 100000 [--folder FOLDER] [--home HOME]
 
-Makes synthetic images of 64x64 in FOLDER (a temporary one when none is given; images that are there are used again),
-has a keeper index them into a home of its own, and asks from another process, as the app would. The page cache is warm.
+Makes synthetic images of 64x64 in FOLDER (images that are there are used again), has a keeper index them into HOME, and
+asks from another process, as the app would; both are temporary when they are not given. The page cache is warm.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ def main() -> None:
     )
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--home", type=Path, help="an empty one, kept for bench_library_screen")
     parser.add_argument("--ask", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.ask:
         print(json.dumps(ask()))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["SDTUI_HOME"] = f"{scratch}/home"
+        os.environ["SDTUI_HOME"] = str(options.home.absolute() if options.home else f"{scratch}/home")
         measure(options.folder or Path(scratch, "images"), options.images)
 
 

@@ -111,6 +111,25 @@ def test_searching(index: Index, text: str) -> None:
     assert names(index, text) == FOUND[text], "what is remembered is the same"
 
 
+def test_who_types_on_asks_for_the_new_term_alone(index: Index) -> None:
+    asked: list[str] = []
+    assert names(index, "storm") == ["boat", "lighthouse"]
+    assert index._connection is not None
+    index._connection.set_trace_callback(asked.append)
+    assert names(index, "storm red") == ["boat"]
+    (words,) = (statement for statement in asked if "MATCH" in statement)
+    assert "red" in words
+    assert "storm" not in words
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_typed_letter_by_letter_the_same_is_found(folder: Path, text: str) -> None:
+    typing = Index.open()
+    for end in range(len(text)):
+        typing.ids(text[:end])
+    assert typing.ids(text) == Index.open().ids(text)
+
+
 def test_a_row_says_what_the_image_says(index: Index, folder: Path) -> None:
     image = index.find(folder / "sea/boat.png")
     assert image is not None

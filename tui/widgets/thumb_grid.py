@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.content import Content
@@ -14,13 +13,17 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.term.frames import depth_for, joined
-from tui.thumbs import Thumb, Thumbs, make_lines
+from tui.term.frames import depth_for
+from tui.term.pacing import thumb_grain
+from tui.thumbs import Lines, Thumb, Thumbs
 from tui.widgets.paced import Paced
-from tui.widgets.thumb_layout import SCROLLBAR, SIZES, USUAL_SIZE, ThumbLayout, lay_out
+from tui.widgets.thumb_layout import SIZES, USUAL_SIZE, ThumbLayout, lay_out
+from tui.widgets.thumb_lines import Images, Paint, ThumbLines, View
 
 _STAR: Final = "★"
 _MARK: Final = "✓"
+_FAILED: Final = "×"
+_AWAITED: Final = "·"
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -31,6 +34,9 @@ class Cell(msgspec.Struct, frozen=True):
     star: bool = False
 
 
+if TYPE_CHECKING:
+    from tui.line.library import ThumbSource
+
 CellAt = Callable[[int], Cell | None]
 IsMarked = Callable[[int], bool]
 
@@ -40,7 +46,10 @@ class ThumbGrid(Paced):
     known yet; `InView` says what should be."""
 
     ALLOW_SELECT = False
-    FPS = COVERED_FPS = 30.0
+    FPS = 60.0
+    """A row further waits for the last frame's turn: with 30 a held key and the frames of its thumbnails wait for one
+    another. A line that is slower than this is not hurried, for the terminal is asked what it has drawn."""
+    COVERED_FPS = 30.0
 
     class Moved(Message):
         """The cursor is on the image at `place` now."""
@@ -66,12 +75,15 @@ class ThumbGrid(Paced):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, ThumbGrid._Came)
 
-    def __init__(self, cell_at: CellAt, is_marked: IsMarked, *, id: str | None = None) -> None:
+    def __init__(
+        self, cell_at: CellAt, is_marked: IsMarked, source: ThumbSource, *, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self.can_focus = True
         self._cell_at = cell_at
         self._is_marked = is_marked
-        self._thumbs = Thumbs(make_lines, lambda: self.post_message(self._Came()))
+        self._source = source
+        self._thumbs = Thumbs(source.make, lambda: self.post_message(self._Came()))
         self._hint = ""
         self._count = 0
         self._cursor = 0
@@ -79,10 +91,13 @@ class ThumbGrid(Paced):
         self._level = USUAL_SIZE
         self._layout_now: ThumbLayout = lay_out(1, 1, USUAL_SIZE)
         self._ground = Style.null()
-        self._blanks: dict[tuple[int, Style], Strip] = {}
+        self._lines: ThumbLines | None = None
+        """What was drawn since the last `refresh`."""
         self._undrawn = False
         self._waited: set[int] = set()
         """Places in view that were drawn without their thumbnail."""
+        self._drawn: tuple[Cell | None, ...] = ()
+        """What was known of those in view when they were drawn."""
 
     # What is shown
 
@@ -127,10 +142,18 @@ class ThumbGrid(Paced):
         self.draw_when_possible()
 
     def rows_came(self) -> None:
-        """More is known of the images than before."""
+        """More is known of the images than before: mostly of those that come into view next, which draws nothing."""
         self.fetch()
-        self._undrawn = True
-        self.draw_when_possible()
+        if self._cells_in_view() != self._drawn:
+            self._undrawn = True
+            self.draw_when_possible()
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """Something of it has changed: nothing that was drawn is used again."""
+        self._lines = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def refresh_places(self, *places: int) -> None:
         """Draw the images at these places anew."""
@@ -188,6 +211,15 @@ class ThumbGrid(Paced):
         """Images in a row."""
         return self._layout_now.columns
 
+    @property
+    def places_in_view(self) -> int:
+        """How many images are in view at once, one that is cut off included."""
+        return (self._layout_now.rows + 1) * self.columns
+
+    def _cells_in_view(self) -> tuple[Cell | None, ...]:
+        first = self._top * self.columns
+        return tuple(map(self._cell_at, range(first, min(self._count, first + self.places_in_view))))
+
     def _region(self, place: int) -> Region | None:
         """Where the image at `place` is drawn, its frame included; None where it is out of view."""
         row, column = divmod(place, self.columns)
@@ -201,7 +233,7 @@ class ThumbGrid(Paced):
         row, last = self._cursor // self.columns, (self._count - 1) // self.columns
         self._top = min(self._top, row, max(0, last - rows + 1))
         self._top = max(0, self._top, row - rows + 1)
-        page = (rows + 1) * self.columns
+        page = self.places_in_view
         first = self._top * self.columns
         self.post_message(self.InView(max(0, first - page), min(self._count, first + 2 * page)))
         self.fetch()
@@ -211,16 +243,18 @@ class ThumbGrid(Paced):
         if not self._count or not self.size:
             return
         self._ground = self.visual_style.rich_style
-        page, first = (self._layout_now.rows + 1) * self.columns, self._top * self.columns
+        page, first = self.places_in_view, self._top * self.columns
         places = (*range(first, first + 2 * page), *range(max(0, first - page), first))
-        self._thumbs.want([thumb for place in places if (thumb := self._thumb(place))], self._ground)
+        wanted = [thumb for place in places if (thumb := self._thumb(place))]
+        self._thumbs.want(self._source.at_hand(wanted), self._ground)
 
     def _thumb(self, place: int) -> Thumb | None:
         cell = self._cell_at(place) if place < self._count else None
         if cell is None:
             return None
         layout = self._layout_now
-        return Thumb(cell.path, cell.edited, layout.width, layout.height, depth_for(self.app))
+        box = layout.width, layout.height
+        return Thumb(cell.path, cell.edited, *box, depth_for(self.app), thumb_grain(self.app))
 
     def on_thumb_grid__came(self, message: _Came) -> None:
         """Draw what came and is in view."""
@@ -243,7 +277,12 @@ class ThumbGrid(Paced):
         self._ground = self.visual_style.rich_style
         self._undrawn = False
         self._waited.clear()
+        self._drawn = self._cells_in_view()
         self.refresh()
+
+    def on_mount(self) -> None:
+        """Hear of thumbnails that come from elsewhere."""
+        self._source.listen(self.fetch)
 
     def on_resize(self) -> None:
         """There is room for others."""
@@ -254,6 +293,7 @@ class ThumbGrid(Paced):
     def on_unmount(self) -> None:
         """Nobody waits for thumbnails any more."""
         super().on_unmount()
+        self._source.listen(lambda: None)
         self._thumbs.close()
 
     def on_focus(self) -> None:
@@ -283,95 +323,27 @@ class ThumbGrid(Paced):
         return self._line(y, 0, self.size.width) if self._count else super().render_line(y)
 
     def _line(self, y: int, begin: int, end: int) -> Strip:
-        """The cells `begin` to before `end` of line `y`: only the images that they touch are looked at."""
-        layout = self._layout_now
-        first = min(layout.columns, max(0, (begin - layout.left) // layout.pitch))
-        last = max(first, min(layout.columns, -(-(end - layout.left) // layout.pitch)))
-        pieces = list(self._pieces(y, first, last))
-        left = layout.left + first * layout.pitch
-        if left > begin:
-            pieces.insert(0, self._blank(left - begin))
-        right = left + (last - first) * layout.pitch
-        if end > right:
-            edge = layout.pane_width - SCROLLBAR
-            pieces.append(self._blank(min(end, edge) - right))
-            if end > edge:
-                pieces.append(self._scrollbar(y))
-        line = joined([piece for piece in pieces if piece.cell_length], self.app.console)
-        fits = begin <= left and right <= end
-        return line if fits else line.crop(max(0, begin - left), end - min(begin, left))
-
-    def _pieces(self, y: int, first: int, last: int) -> Iterator[Strip]:
-        """Line `y` of the columns `first` to before `last`, each with its sides."""
-        row, line = divmod(y, self._layout_now.height + 1)
-        row += self._top
-        for column in range(first, last):
-            place = row * self.columns + column
-            if line == 0:
-                yield self._between(place - self.columns, place)
-            elif place < self._count:
-                side = self._side(place)
-                yield from (self._bar("▐", side), self._pixels(place, line - 1), self._bar("▌", side))
-            else:
-                yield self._blank(self._layout_now.pitch)
-
-    def _between(self, above: int, below: int) -> Strip:
-        """The line under one image and over another: an edge of the frame, and the signs of the one above."""
-        width = self._layout_now.pitch
-        edge = "▀" if above == self._cursor else "▄" if below == self._cursor else " "
-        signs = self._signs(above) if 0 <= above < self._count else ""
-        if edge == " " and not signs:
-            return self._blank(width)
-        frame = self._style(self._side(self._cursor)) if edge != " " else self._ground
-        if not signs:
-            return Strip([Segment(edge * width, frame)], width)
-        return Strip([Segment(edge, frame), Segment(f" {signs} ", self._style("bright")),
-                      Segment(edge * (width - len(signs) - 3), frame)], width)  # fmt: skip
+        if self._lines is None:
+            frame = "accent" if self.has_focus else "dim"
+            self._lines = ThumbLines(
+                View(self._layout_now, self._count, self._cursor, self._top, frame),
+                Paint(self._ground, self.app.theme_variables, self.app.console),
+                Images(self._pixels, self._signs, self._is_marked),
+            )
+        return self._lines.line(y, begin, end)
 
     def _signs(self, place: int) -> str:
         cell = self._cell_at(place)
         return (_STAR if cell and cell.star else "") + (_MARK if self._is_marked(place) else "")
 
-    def _side(self, place: int) -> str:
-        """The colour of the bars beside an image; the ground's where it has none."""
-        if place == self._cursor:
-            return "accent" if self.has_focus else "dim"
-        return "bright" if self._is_marked(place) else "background"
-
-    def _pixels(self, place: int, line: int) -> Strip:
+    def _pixels(self, place: int) -> Lines | str:
         thumb = self._thumb(place)
-        lines = self._thumbs.get(thumb) if thumb else None
-        if lines is not None:
-            return lines[line]
-        failed = thumb is not None and self._thumbs.failed(thumb)
-        if not failed:
-            self._waited.add(place)
-        width = self._layout_now.width
-        mark = ("×" if failed else "·") if line == self._layout_now.height // 2 else " "
-        text = f"{' ' * (width // 2 - 1)}{mark}".ljust(width)
-        return Strip([Segment(text, self._style("dim"))], width)
-
-    def _bar(self, mark: str, colour: str) -> Strip:
-        return self._blank(1) if colour == "background" else Strip([Segment(mark, self._style(colour))], 1)
-
-    def _scrollbar(self, y: int) -> Strip:
-        layout, rows = self._layout_now, -(-self._count // self.columns)
-        if rows <= layout.rows:
-            return self._blank(1)
-        length = max(1, round(layout.pane_height * layout.rows / rows))
-        begin = round((layout.pane_height - length) * self._top / (rows - layout.rows))
-        inside = begin <= y < begin + length
-        return Strip([Segment("▐" if inside else " ", self._style("line"))], 1)
-
-    def _style(self, name: str) -> Style:
-        return self._ground + Style(color=self.app.theme_variables[name])
-
-    def _blank(self, width: int) -> Strip:
-        """A strip of `width` cells of ground: drawn once, for every line has many of them."""
-        key = max(0, width), self._ground
-        if key not in self._blanks:
-            self._blanks[key] = Strip.blank(*key)
-        return self._blanks[key]
+        if thumb is not None and (lines := self._thumbs.get(thumb)) is not None:
+            return lines
+        if thumb is not None and self._thumbs.failed(thumb):
+            return _FAILED
+        self._waited.add(place)
+        return _AWAITED
 
     # The mouse
 
