@@ -22,8 +22,16 @@ from sdcore.weights import SUFFIX, HeaderError, check_weights
 
 INDEX: Final = "model_index.json"
 MAX_CONFIG: Final = 1024 * 1024
+MAX_WORDS: Final = 64 * 1024 * 1024
+"""The most bytes of a file of words: Gemma's, which are among the most, fill 34 MB."""
 MAX_ENTRIES: Final = 10_000
 """A folder with more files than this is no model."""
+
+WORD_FILES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "CLIP": (("tokenizer.json",), ("vocab.json", "merges.txt")),
+    "T5": (("tokenizer.json",), ("spiece.model",)),
+}
+"""The files that each kind of tokenizer is made of, in the ways that it is kept."""
 
 _CLIP_WORDS: Final = ("CLIPTokenizer", "CLIPTokenizerFast")
 _T5_WORDS: Final = ("T5Tokenizer", "T5TokenizerFast")
@@ -137,6 +145,23 @@ def entries_below(folder: Path) -> Iterator[os.DirEntry[str]]:
             continue
 
 
+def words_problem(folder: Path, kind: str) -> str:
+    """Why what is in a tokenizer's folder cannot be opened as one of a kind ("CLIP" or "T5"), in one sentence; "" if it
+    can. Never fails."""
+    name = sanitise(str(folder), newlines=False)[-200:]
+    if not any(all(map(_is_file, map(folder.joinpath, names))) for names in WORD_FILES[kind]):
+        wanted = ", or ".join(" and ".join(names) for names in WORD_FILES[kind])
+        return f"{name} holds no words of a tokenizer; put {wanted} there."
+    for entry in entries_below(folder):
+        try:
+            too_large = entry.stat().st_size > MAX_WORDS
+        except OSError:
+            continue  # a link to nowhere, or to itself
+        if too_large:
+            return f"{sanitise(entry.path, newlines=False)[-200:]} is too large to hold the words of a tokenizer."
+    return ""
+
+
 def folder_problem(folder: Path | str) -> str:
     """Why the folder at this path is no model that may be opened, in one sentence; "" if it is one.
 
@@ -161,6 +186,13 @@ def folder_problem(folder: Path | str) -> str:
         (problem for part in _parts(index, layout) if (problem := _part(folder, name, part, index, layout))),
         "",
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # its folder may not be entered
+        return False
 
 
 def weights_of(part: Path) -> list[Path]:
@@ -200,7 +232,7 @@ def _part(folder: Path, name: str, part: str, index: Mapping[str, Any], layout: 
             f"{name} names {_shown(kind)} as its {part.replace('_', ' ')}; sdtui knows {', '.join(allowed)}."
         )
     if part.startswith("tokenizer"):
-        return ""
+        return words_problem(folder / part, "T5" if allowed == _T5_WORDS else "CLIP")
     try:
         check_weights(folder / part)
     except HeaderError as fault:

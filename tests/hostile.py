@@ -56,7 +56,7 @@ _ANY_MARK: Final = re.compile(_MARK.encode())
 
 _OURS: Final = re.compile(
     rb"\x1b\[[0-9;:]*m"  # colours
-    rb"|\x1b\[[0-9;]*H"  # the cursor
+    rb"|\x1b\[[0-9;]*[HC]"  # the cursor
     rb"|\x1b\[\?(?:7|12|25|1000|1003|1004|1006|1015|1049|2004|2026|2048)[hl]"
     rb"|\x1b\[\?(?:2026|2048)\$p"
     rb"|\x1b\](?:0|2);(?:[0-9]+/[0-9]+ )?sdtui\x1b\\|\x1b\[2[23];2t"

@@ -155,6 +155,24 @@ def _broken(home: Path) -> None:
         (folder / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"?" * number)
 
 
+def forks() -> list[Path]:
+    """Images of one family, the oldest first, each called by a payload."""
+    return [paths.outputs_dir() / "2026-03-04" / f"{name}.png" for name in names("fk")[2:8]]
+
+
+def _forks(home: Path) -> None:
+    """Each forked from the one before it, the last two from the same, and the first from one that is gone."""
+    parents = [Path(line("fg").replace("/", "")), *forks()[:4], forks()[3]]
+    for number, (path, parent) in enumerate(zip(forks(), parents, strict=True)):
+        recipe = Recipe(prompt=line("fp", number), model=line("fp"), steps=4)
+        other = msgspec.structs.replace(recipe, prompt=line("fp", number + 1), sampler=line("fp"))
+        said = record.encode(record.ImageRecord(
+            version=record.VERSION, recipe=other, parent=Parent(image=parent.name, step=number % 3),
+            segments=(Segment(start=0, recipe=recipe), Segment(start=2, recipe=other)),
+        ))  # fmt: skip
+        _png(path, {record.CHUNK: said}, -100 - number)
+
+
 # Models and what goes with them
 
 
@@ -197,6 +215,20 @@ def _models(home: Path) -> None:
     folder = paths.models_dir() / names("md")[4]
     folder.mkdir(parents=True)
     (folder / "model_index.json").write_text(json.dumps(said))
+
+
+def _hub_cache(home: Path) -> None:
+    """A cache of the hub: what it calls its models, their states and their files, and what those say."""
+    for number, name in enumerate(names("hb")[:6]):
+        model = home / "hub" / f"models--{name}--{names('hc')[number]}"
+        snapshot = model / "snapshots" / names("hs")[number]
+        snapshot.mkdir(parents=True)
+        (model / "refs").mkdir()
+        (model / "refs" / "main").write_bytes(os.fsencode(snapshot.name))
+        said = {"_class_name": line("hi"), line("hi"): [line("hi"), line("hi", 3)]}
+        if number % 2:
+            (snapshot / "model_index.json").write_text(json.dumps(said))
+        _weights(snapshot / f"{names('hf')[number]}.safetensors", _CHECKPOINT)
 
 
 def _addons(home: Path) -> None:
@@ -285,7 +317,8 @@ def _config(home: Path) -> None:
     """Settings that are none, values that cannot be, and a few that can."""
     text = "".join(f"{json.dumps(one)} = {json.dumps(one)}\n" for one in texts("co")[:8])
     text += f"theme = {json.dumps(line('co'))}\nmodel = {json.dumps(line('cm'))}\n"
-    text += f"library_folders = [{json.dumps(line('cl'))}]\nmodel_folders = [{json.dumps(line('cl', 3))}]\n"
+    folders = json.dumps([line("cl", 3), str(home / "hub")])
+    text += f"library_folders = [{json.dumps(line('cl'))}]\nmodel_folders = {folders}\n"
     text += f"ssh = {json.dumps(line('cs'))}\nremote_command = {json.dumps(line('cs', 3))}\n"
     text += f"[keys]\n{json.dumps(line('ck'))} = {json.dumps(line('ck'))}\ngenerate = {json.dumps(line('ck', 3))}\n"
     config.config_file().write_text(text.replace("\x7f", "\\u007f"), "utf-8", "replace")
@@ -296,7 +329,9 @@ SOURCES: Final[dict[str, Callable[[Path], None]]] = {
     "compressed images": _compressed,
     "image names": _image_names,
     "broken images": _broken,
+    "forks": _forks,
     "models": _models,
+    "the cache of the hub": _hub_cache,
     "add-ons": _addons,
     "draft": _draft,
     "history": _history,

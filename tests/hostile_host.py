@@ -14,8 +14,12 @@ import msgspec
 
 from sdcore.engine import messages as m
 from sdcore.engine import wire
+from sdcore.spec import views as v
+from sdcore.spec.lineage import Parent
 from sdcore.spec.recipe import Recipe
 from tests.hostile import line, texts
+from tests.hostile_home import forks
+from tests.ui.recorded_run import RecordedRun
 
 _STEPS: Final = 3
 _SIGMAS: Final = (14.6, 3.0, 1.0, 0.0)
@@ -70,6 +74,47 @@ def _generate(command: m.Generate) -> Iterator[m.AnyEvent]:
         yield m.JobFinished(job=job, images=(saved,), seconds=1.0, steps_per_second=1.0)
 
 
+class _Run(RecordedRun):
+    """A run whose words, tensors and files are called by payloads. Of its guidance nothing can be told but why."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _RECIPE, images=(str(forks()[3]),), parent=Parent(image=line("rp"), step=1), left_out=_text("rl")
+        )
+        self.info = msgspec.structs.replace(self.info, family=line("rf"), model_hash=line("rh"))
+        self.broken = {"guidance": _text("ev")}
+
+    def _view(self, question: m.GetView) -> m.AnyEvent:
+        answer = super()._view(question)
+        if isinstance(answer, m.ViewReady) and isinstance(answer.view, v.TextView | v.AttentionView):
+            return msgspec.structs.replace(answer, view=_hostile(answer.view))
+        return answer
+
+
+def _hostile(view: v.TextView | v.AttentionView) -> v.AnyView:
+    if isinstance(view, v.AttentionView):
+        return msgspec.structs.replace(view, word=line("at", view.position))
+    kinds: tuple[v.TokenKind, ...] = ("start", *("word",) * len(texts("tk")), "end", "padding", "padding")
+    said = (line("ts"), *texts("tk"), *(line("te"),) * 3)
+    tokens = tuple(
+        v.TokenView(position=place, id=place, text=text, kind=kind, attended=kind != "padding", norm=1.0, distance=1.0)
+        for place, (kind, text) in enumerate(zip(kinds, said, strict=True))
+    )  # fmt: skip
+    both = v.PromptView(tokens=tokens, left_out=line("tl"))
+    return v.TextView(
+        prompt=both, negative=both, shapes=((line("tn"), (1, 77)), (line("tn", 3), (2, 77, 768)))
+    )
+
+
+def _compare(command: m.CompareTraces) -> Iterator[m.AnyEvent]:
+    words = tuple(v.WordRun(kind=kind, text=_text("cw")) for kind in ("kept", "removed", "added"))
+    fields = tuple(v.ParameterDifference(name=text, first=text, second=text) for text in texts("cp")[:4])
+    view = v.CompareView(
+        prompt=words, negative_prompt=words, parameters=fields, divergence=(), apart=_text("ca")
+    )
+    yield m.Compared(request=command.request, view=view)
+
+
 def _plan(command: m.PlanSchedule) -> Iterator[m.AnyEvent]:
     yield m.SchedulePlanned(request=command.request, problem=_text("ep"))
 
@@ -78,8 +123,10 @@ _ANSWERS: Final[dict[type, Callable[[Any], Iterator[m.AnyEvent]]]] = {
     m.Generate: _generate,
     m.PlanSchedule: _plan,
     m.LoadModel: lambda command: iter([m.ModelFailed(model=command.model, message=_text("em"))]),
-    m.OpenTrace: lambda command: iter([m.TraceFailed(request=command.request, message=_text("ev"))]),
-    m.GetView: lambda command: iter([m.TraceFailed(request=command.request, message=_text("ev"))]),
+    m.OpenTrace: lambda command: iter(_Run().answer(command)),
+    m.GetView: lambda command: iter(_Run().answer(command)),
+    m.CompareTraces: _compare,
+    m.SaveTrace: lambda command: iter([m.TraceSaved(request=command.request, path=f"/{line('wr')}/{_text('wr')}")]),
     m.GetStatus: lambda command: iter([
         m.Status(pid=1, uptime_seconds=1.0, model=line("eu"), device=line("eu", 3), running=None, queued=0, clients=2)
     ]),

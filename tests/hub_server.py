@@ -9,16 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CHUNK = 64 * 1024
 
 
 class Hub:
-    """The folders that are models, by their ids, and what was asked. `gated` ones are given to nobody."""
+    """The folders that are models, by their ids, and what was asked. `gated` ones are given to nobody. `listings` are
+    said instead of what is in a folder, `contents` for files that are in none, `headers` with every answer, and
+    `refusals`, a status and a text, instead of a model."""
 
     def __init__(self) -> None:
         self.models: dict[str, Path] = {}
+        self.listings: dict[str, dict[str, object]] = {}
+        self.contents: dict[str, bytes] = {}
+        self.headers: dict[str, str] = {}
+        self.refusals: dict[str, tuple[int, bytes]] = {}
         self.gated: set[str] = set()
         self.fetched: list[str] = []
         self.url = ""
@@ -43,16 +50,21 @@ def serve() -> Iterator[Hub]:
             path = self.path.partition("?")[0].removeprefix("/api/models").strip("/")
             ref, _, rest = path.partition("/resolve/")
             ref = ref.partition("/revision/")[0]
-            if ref in hub.gated:
+            if ref in hub.refusals:
+                status, text = hub.refusals[ref]
+                self.say(status, {"Content-Type": "application/json"}, text, body)
+            elif ref in hub.gated:
                 self.say(403, {"X-Error-Code": "GatedRepo"})
             elif ref not in hub.models:
                 self.say(401, {"X-Error-Code": "RepoNotFound"})
             elif not rest:
                 self.say(200, {"Content-Type": "application/json"}, json.dumps(self.listing(ref)).encode())
             else:
-                self.file(hub.models[ref] / rest.partition("/")[2], body)
+                self.file(hub.models[ref] / unquote(rest.partition("/")[2]), body)
 
         def listing(self, ref: str) -> dict[str, object]:
+            if ref in hub.listings:
+                return hub.listings[ref]
             folder = hub.models[ref]
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             siblings = [
@@ -62,10 +74,10 @@ def serve() -> Iterator[Hub]:
             return {"id": ref, "sha": COMMIT, "siblings": siblings}
 
         def file(self, path: Path, body: bool) -> None:
-            if not path.is_file():
+            if path.name not in hub.contents and not path.is_file():
                 self.say(404, {"X-Error-Code": "EntryNotFound"})
                 return
-            content = path.read_bytes()
+            content = hub.contents[path.name] if path.name in hub.contents else path.read_bytes()
             headers = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
             if body:
                 hub.fetched.append(path.name)
@@ -73,7 +85,7 @@ def serve() -> Iterator[Hub]:
 
         def say(self, status: int, headers: dict[str, str], content: bytes = b"", body: bool = True) -> None:
             self.send_response(status)
-            for name, value in headers.items():
+            for name, value in (headers | hub.headers).items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 
 from sdcore.diffusion.landing import Landing
+from sdcore.regular import open_regular
 
 PREVIEW_FILE: Final = "preview.json"
+_MAX_BYTES: Final = 64 * 1024
 
 
 class PreviewFactors(msgspec.Struct, frozen=True):
@@ -69,6 +71,7 @@ def fit(pairs: Iterable[tuple[Tensor, Tensor]]) -> PreviewFactors:
 def load(folder: Path) -> PreviewFactors | None:
     """The factors kept beside a model; None if there are none, or none that can be read."""
     try:
-        return msgspec.json.decode((folder / PREVIEW_FILE).read_bytes(), type=PreviewFactors)
-    except (OSError, msgspec.DecodeError):
+        with open_regular(folder / PREVIEW_FILE) as file:
+            return msgspec.json.decode(file.read(_MAX_BYTES), type=PreviewFactors)
+    except (OSError, ValueError, RecursionError):  # msgspec's and Unicode's faults are ValueErrors
         return None

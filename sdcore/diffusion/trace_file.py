@@ -25,6 +25,7 @@ from sdcore.diffusion.noise import Shape, generators, initial_noise
 from sdcore.diffusion.preview import PreviewFactors
 from sdcore.diffusion.recorded import Recorded
 from sdcore.diffusion.start import Start
+from sdcore.regular import open_regular
 from sdcore.spec.lineage import Parent, Segment
 from sdcore.spec.recipe import RecipeError, check
 
@@ -102,6 +103,7 @@ def _tensors_of(one: Recorded) -> dict[str, Tensor]:
 def read(path: Path) -> tuple[TraceHeader, list[Recorded]]:
     """A trace's header and its passes, on the CPU. Raises `TraceError`."""
     try:
+        open_regular(path).close()
         with safe_open(path, framework="pt") as file:
             header = _header(file.metadata())
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118

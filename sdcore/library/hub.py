@@ -87,6 +87,10 @@ def _ready(missing: str) -> None:
         )
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    from huggingface_hub.utils import logging as told_by_library
+
+    # It would write to the terminal, to the letter, what the hub calls a warning.
+    told_by_library.get_logger("huggingface_hub").handlers[:] = [logging.NullHandler()]
 
 
 def _download(ref: str, progress: Progress) -> Path:

@@ -12,6 +12,7 @@ import msgspec
 
 from sdcore.library.checkpoints import UnknownModelError, resolve
 from sdcore.library.vocabularies import vocabularies
+from sdcore.model_folder import words_problem
 from sdcore.spec.chunks import CHUNK, into_chunks
 from sdcore.spec.prompt_marks import Stretch, stretches
 from sdcore.spec.words import names_in
@@ -141,13 +142,10 @@ def _open(folder: Path) -> Tokenizer | None:
     from tokenizers import Tokenizer
 
     whole, words, merges = (folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
+    if words_problem(folder, "CLIP"):
+        return None
     try:
-        if whole.is_file():
-            tokenizer = Tokenizer.from_file(str(whole))
-        elif words.is_file() and merges.is_file():
-            tokenizer = _from_words(words, merges)
-        else:
-            return None
+        tokenizer = Tokenizer.from_file(str(whole)) if whole.is_file() else _from_words(words, merges)
     except Exception:  # the library raises bare Exception for a file that it cannot read
         return None
     tokenizer.no_truncation()

@@ -7,13 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sdcore.library.folders import roots, walk
-from sdcore.model_folder import read_config
-
-_FILES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
-    "CLIP": (("tokenizer.json",), ("vocab.json", "merges.txt")),
-    "T5": (("tokenizer.json",), ("spiece.model",)),
-}
-"""The files that each kind of tokenizer is made of, in the ways that it is kept."""
+from sdcore.model_folder import read_config, words_problem
 
 _COMFY: Final[dict[str, str]] = {"CLIP": "comfy/sd1_tokenizer", "T5": "comfy/text_encoders/t5_tokenizer"}
 """Where ComfyUI keeps each, below its own folder."""
@@ -40,10 +34,7 @@ def _folders(kind: str) -> Iterator[Path]:
 
 
 def _holds(folder: Path, kind: str) -> bool:
-    try:
-        if not any(all((folder / name).is_file() for name in names) for names in _FILES[kind]):
-            return False
-    except OSError:
+    if words_problem(folder, kind):
         return False
     named = read_config(folder / "tokenizer_config.json").get("tokenizer_class")
     return named.startswith(kind) if isinstance(named, str) else True

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -153,6 +154,16 @@ class Terminal:
         """The program's exit status, once it has ended by itself."""
         self._drain_until_exit(patience)
         return self._process.wait(timeout=1)
+
+    def set_steps(self, steps: int) -> None:
+        """Go from the prompt of sdtui to its parameters, and there to the steps."""
+        self.type(f"\t\t\x1b[B\x1b[B{steps}")
+        self.wait_for(f"steps       {steps}")
+
+    def wait_for_step(self, least: int, steps: int) -> None:
+        """Read until a run has come so far; which of its steps are seen is up to the machine."""
+        told = re.compile(rf"(\d+)/{steps}\b")
+        self.wait_until(lambda: any(int(found[1]) >= least for found in told.finditer(self.text())))
 
     def _drain_until_exit(self, patience: float) -> None:
         deadline = time.monotonic() + patience

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import marks, obeyed, strange, texts
+from tests.hostile import line, marks, obeyed, strange, texts
 from tests.hostile_home import build
 from tests.terminal.terminal import Terminal
 
-ENTER, ESCAPE, TAB, UP, DOWN, RIGHT, END, DELETE = (
-    "\r", "\x1b[27u", "\t", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[F", "\x1b[3~",
+ENTER, ESCAPE, TAB, UP, DOWN, LEFT, RIGHT, END, DELETE = (
+    "\r", "\x1b[27u", "\t", "\x1b[A", "\x1b[B", "\x1b[D", "\x1b[C", "\x1b[F", "\x1b[3~",
 )  # fmt: skip
 # Escape as the newer protocol has it: a bare one is told from the beginning of a sequence by waiting.
 F1, F2, F3, F5, F6, F8 = (
@@ -29,13 +29,16 @@ SECRET = "a-secret-that-looks-like-nothing-known"
 
 PLACES: dict[str, tuple[str | tuple[str, str], ...]] = {
     "studio": (F3, F3, TAB, TAB, *(DOWN,) * 3, F8, *(DOWN,) * 6, *(DELETE, UP) * 10),
-    "recent images": (F6, RIGHT, RIGHT, (ENTER, "bring back"), ESCAPE, F6, (F5, "differs"), ESCAPE),
-    "two images": (F6, RIGHT, (F5, "differs"), RIGHT, DOWN, "f", "m", ESCAPE, ESCAPE),
-    "the inspector": (F6, RIGHT, F2),
+    "recent images": ((F6, "use its"), RIGHT, RIGHT, (ENTER, "bring back"), ESCAPE, (F5, "differs"), ESCAPE),
+    "two images": (RIGHT, (F5, "differs"), RIGHT, DOWN, "f", "m", ESCAPE),
+    "the inspector": (RIGHT, (F2, "decode"), LEFT, LEFT, ("1", "Ztk"), DOWN, DOWN, "e", "2", DOWN, ("3", "latents"),
+                      ("4", "noise"), "d", "c", ("5", "Zev"), ("6", "largest"), DOWN, "a"),
+    "a fork": (("f", "fork"), DOWN, TAB, TAB, DOWN, ESCAPE, ("w", "Zwr"), ("l", "Zfk"), DOWN, ESCAPE, (F1, "help"),
+               ESCAPE, ESCAPE, F6),
     "commands": ((CTRL["p"], "commands"), "mo", ESCAPE, (F1, "help"), DOWN, ESCAPE),
     "history": ((CTRL["r"], "prompt history"), DOWN, DOWN, "z", ESCAPE),
-    "add-ons": (("\x1bl", "LoRAs"), *(DOWN,) * 4, END, "z", ESCAPE),
-    "models": (("\x1bm", "Zmo"), *(DOWN,) * 4, "z", CTRL["o"], "/tmp", ESCAPE, ESCAPE),
+    "add-ons": (("\x1bl", "Zlm"), *(DOWN,) * 4, END, ("zlo", "Zlo"), ESCAPE),
+    "models": (("\x1bm", "Zmo"), *(DOWN,) * 4, ("hb", "Zhb"), CTRL["o"], "/tmp", ESCAPE, ESCAPE),
     "styles": (("\x1bt", "styles"), DOWN, " ", DOWN, " ", CTRL["e"], ESCAPE, ESCAPE),
     "presets": (("\x1bp", "presets"), DOWN, CTRL["e"], ESCAPE, ESCAPE),
     "wildcards": (("\x1bw", "wildcards"), DOWN, CTRL["e"], ESCAPE, CTRL["r"], ESCAPE, ESCAPE),
@@ -44,17 +47,18 @@ PLACES: dict[str, tuple[str | tuple[str, str], ...]] = {
     "the library": (("\x1bi", "images"), *(DOWN,) * 3, RIGHT, "i", "i", (ENTER, "closer"), RIGHT, "i", DOWN, ESCAPE),
     "deeds": ("g", " ", " ", "s", "s", ("r", "bring back"), ESCAPE, "y", ESCAPE, "e", ESCAPE, "d", "u", "a",
               ESCAPE),
-    "a search": ("/", ("star", " of "), ENTER, "i", "i", ("t", "tags"), "new, tag", ESCAPE, ("b", "Zse"), DOWN, ENTER,
+    "a search": ("/", ("star", "★"), ENTER, "i", "i", ("t", "tags"), "new, tag", ESCAPE, ("b", "Zse"), DOWN, ENTER,
                  CTRL["o"], ESCAPE, ESCAPE, ESCAPE),
     "the queue": (("\x1bq", "Zej"), *(DOWN,) * 5, " ", "r", "d", ESCAPE),
     "a sweep": (("\x1bx", "Varies"), TAB, DOWN, ENTER, ESCAPE, ESCAPE),
-    "the settings": (("\x1bs", "Look"), *(DOWN,) * 4, ENTER, ESCAPE, "ssh", ENTER, ESCAPE, ESCAPE),
+    "the settings": (("\x1bs", "Look"), *(DOWN,) * 4, ("ssh", "Zcs"), ENTER, ESCAPE, ESCAPE, ESCAPE),
     "variations": ("\x1bv", RIGHT, ESCAPE, ("\x1bk", "nord"), DOWN, ESCAPE),
-    "pasted": (*(f"\x1b[200~{text}\x1b[201~" for text in texts("pa")[:3]),),
+    "pasted": tuple((f"\x1b[200~{line('pa', first)}\x1b[201~", "Zpa") for first in (0, 6, 13)),
 }  # fmt: skip
 """The screens, and the keys that lead there, around and back to the studio; a key with a word is waited for."""
 
-ALWAYS_SEEN = frozenset({"im", "na", "mo", "lo", "dr", "hi", "st", "pr", "wi", "se", "ta", "ek", "ef"})
+ALWAYS_SEEN = frozenset({"im", "na", "mo", "lo", "dr", "hi", "st", "pr", "wi", "se", "ta", "ek", "ef", "tk",
+                         "tn", "ev", "wr", "ca", "fk", "hb", "cs", "pa"})  # fmt: skip
 """Sources that must have been told of, or the walk has not been where they are shown."""
 
 
@@ -75,10 +79,11 @@ def hostile_home(home: Path) -> Iterator[None]:
         engine.wait()
 
 
-def rest(terminal: Terminal, seconds: float = 0.05) -> None:
-    """Read until the program has said nothing for a while."""
+def rest(terminal: Terminal, seconds: float = 0.08) -> None:
+    """Read what comes within a moment, and on until the program says nothing more. A loaded machine needs longer than
+    that: then the next key is pressed before, which the app takes in its order."""
     while terminal.read(seconds):
-        pass
+        seconds = min(seconds, 0.02)
 
 
 def press(terminal: Terminal, key: str | tuple[str, str]) -> None:
@@ -105,14 +110,11 @@ def walk(home: Path, columns: int, rows: int) -> None:
     ) as terminal:
         terminal.wait_until(lambda: marks(terminal.output) >= {"dr"})
         for place, keys in PLACES.items():
-            before = len(terminal.output)
             for key in keys:
                 try:
                     press(terminal, key)
                 except AssertionError as fault:
                     raise AssertionError(f"{place}, {key!r}: {readable(terminal.output[-6000:])}") from fault
-            assert obeyed(terminal.output[before:]) == [], place
-            assert strange(terminal.output[before:]) == [], place
         terminal.type(CTRL["q"])
         rest(terminal)
         terminal.type(LEAVE)

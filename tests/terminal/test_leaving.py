@@ -22,13 +22,6 @@ def no_engine_is_left(private_home: Path) -> Iterator[None]:
     subprocess.run([sys.executable, "-m", "tui.cli", "stop", "--drop"], check=True, capture_output=True)
 
 
-def set_steps(terminal: Terminal, steps: str) -> None:
-    """Go to the parameters, and there to the steps."""
-    terminal.type("\t\t\x1b[B\x1b[B")
-    terminal.type(steps)
-    terminal.wait_for(f"steps       {steps}")
-
-
 def threads(terminal: Terminal) -> int:
     return len(list(Path(f"/proc/{terminal.pid}/task").iterdir()))
 
@@ -53,9 +46,9 @@ def test_a_terminal_that_takes_no_more_holds_nobody_up(number: signal.Signals, p
 def test_a_run_is_there_again_with_its_picture_and_its_times() -> None:
     with Terminal(columns=120, rows=40) as terminal:
         terminal.wait_for("japanese")
-        set_steps(terminal, "900")
+        terminal.set_steps(900)
         terminal.type(ENTER)
-        terminal.wait_for("3/900")
+        terminal.wait_for_step(3, 900)
         terminal.cut()
         assert terminal.wait_unread() == 128 + signal.SIGHUP
     with Terminal(columns=120, rows=40) as first, Terminal(columns=120, rows=40) as second:
@@ -66,7 +59,7 @@ def test_a_run_is_there_again_with_its_picture_and_its_times() -> None:
         second.wait_for("1 queued")
         first.send(signal.SIGKILL)
         second.type("\x1b")
-        second.wait_for("0/900")  # the next one begins
+        second.wait_until(lambda: "queued" not in second.text() and "/900" in second.text())  # it begins
         second.type(QUIT)
         second.wait_for("still to be made")
         second.type("\x1b[B\x1b[B\r")

@@ -67,17 +67,10 @@ def log_in(box: SshServer) -> Terminal:
     return Terminal("-tt", "box", APP, command=box.ssh, columns=120, rows=40)
 
 
-def set_steps(terminal: Terminal, steps: str) -> None:
-    """Go to the parameters, and there to the steps."""
-    terminal.type("\t\t\x1b[B\x1b[B")
-    terminal.type(steps)
-    terminal.wait_for(f"steps       {steps}")
-
-
 def test_a_line_that_breaks_in_the_middle_of_a_run(box: SshServer, far: Path) -> None:
     with log_in(box) as terminal:
         terminal.wait_for("japanese")
-        set_steps(terminal, "400")
+        terminal.set_steps(400)
         terminal.type(ENTER)
         terminal.wait_for("/400")
         box.hang_up()
@@ -85,8 +78,7 @@ def test_a_line_that_breaks_in_the_middle_of_a_run(box: SshServer, far: Path) ->
     until(lambda: not apps(far))
     with log_in(box) as terminal:
         terminal.wait_for("/400")
-        until_image = len(images(far))
-        terminal.wait_until(lambda: len(images(far)) > until_image)
+        terminal.wait_until(lambda: images(far))
         terminal.wait_for(images(far)[0].name[:12])
         terminal.type(QUIT)
         terminal.exit_status()
@@ -95,7 +87,7 @@ def test_a_line_that_breaks_in_the_middle_of_a_run(box: SshServer, far: Path) ->
 def test_an_image_that_was_made_while_nobody_was_there(box: SshServer, far: Path) -> None:
     with log_in(box) as terminal:
         terminal.wait_for("japanese")
-        set_steps(terminal, "200")
+        terminal.set_steps(200)
         terminal.type(ENTER)
         terminal.wait_for("/200")
         box.hang_up()
@@ -113,7 +105,7 @@ def test_the_app_here_and_the_engine_there(box: SshServer, far: Path, private_ho
     config.write_text(f'ssh = "{" ".join(box.ssh)}"\nremote_command = "{APP}"\n')
     with Terminal("--host", "box", columns=120, rows=40) as terminal:
         terminal.wait_for("japanese")
-        set_steps(terminal, "400")
+        terminal.set_steps(400)
         terminal.type(ENTER)
         terminal.wait_for("/400")
         box.hang_up()

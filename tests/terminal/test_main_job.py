@@ -59,11 +59,14 @@ def test_the_terminal_knows_its_size_better_than_what_a_shell_exported(private_h
 def test_a_run_is_interrupted_and_the_app_goes_on(private_home: Path) -> None:
     with Terminal(columns=80, rows=24) as terminal:
         terminal.wait_for("japanese")
+        terminal.set_steps(900)  # not made before the key comes
         terminal.type(ENTER)
         terminal.wait_until(terminal.colours)
         terminal.type(ESCAPE)
         terminal.wait_for("topped")
         assert saved(private_home) == []
+        terminal.type("\x1b[A\x1b[B5")
+        terminal.wait_for("steps       5")
         terminal.type(ENTER)
         terminal.wait_until(lambda: saved(private_home))
         terminal.type(QUIT)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.terminal.graphics import KittyStore, inline_images, placeholders, sixel_images
-from tests.terminal.terminal import Terminal
+from tests.terminal.terminal import PATIENCE, Terminal
 from tests.unit.test_graphics import difference, smooth
 from tests.unit.test_probe import FOOT, ITERM, KITTY
 from tui.term.graphics.kitty import PLACEHOLDER
@@ -109,7 +109,8 @@ def captured(tmux: list[str], wanted: str, *arguments: str, rows: int = 24) -> s
     """The pane's cells and colours once `wanted` is in it."""
     run = " ".join([sys.executable, "-m", "tui.cli", *arguments, ";", "echo", "done;", "sleep", "60"])
     subprocess.run([*tmux, "new-session", "-d", "-x", "80", "-y", str(rows), run], check=True)
-    for _ in range(100):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         pane = subprocess.run([*tmux, "capture-pane", "-p", "-e"], check=True, capture_output=True, text=True)
         if wanted in pane.stdout:
             return pane.stdout

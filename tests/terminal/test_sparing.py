@@ -47,6 +47,7 @@ def test_the_screen_is_what_a_whole_frame_would_make_it() -> None:
         for keys in KEYS:
             terminal.type(keys)
             rest(terminal)
+        terminal.wait_for("generate")  # the help is closed again
         rest(terminal)
         before = shown(terminal)
         terminal.resize(columns + 1, rows)

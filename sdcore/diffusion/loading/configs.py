@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from sdcore.diffusion.model import ModelError
+from sdcore.regular import open_regular
 
 MAX_CONFIG: Final = 1 << 20
 """No configuration is longer than this many bytes."""
@@ -40,9 +41,11 @@ def shipped(family: str, part: str) -> Mapping[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a small file. Raises `ModelError`."""
     try:
-        if path.stat().st_size > MAX_CONFIG:
+        with open_regular(path) as file:
+            content = file.read(MAX_CONFIG + 1)
+        if len(content) > MAX_CONFIG:
             raise ModelError(f"{path} is too long to be a configuration.")
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        return msgspec.json.decode(content, type=dict[str, Any])
     except (OSError, UnicodeDecodeError, RecursionError, msgspec.DecodeError) as error:
         raise ModelError(f"{path} cannot be read as a configuration: {str(error)[:200]}.") from error
 

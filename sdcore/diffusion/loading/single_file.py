@@ -22,6 +22,7 @@ from sdcore.diffusion.loading.weights import WeightFiles
 from sdcore.diffusion.model import ModelError
 from sdcore.diffusion.preview import PreviewFactors
 from sdcore.model_folder import weights_of
+from sdcore.regular import open_regular
 
 _V: Final = "v_prediction"
 _SIDES: Final = {("SD2", "epsilon"): 64}
@@ -137,7 +138,7 @@ def predicts_v(unet: Any) -> bool:
 def _says_v(path: Path) -> bool:
     """Whether a file of settings as the first authors used them says that v is predicted."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(_MAX_YAML).decode("utf-8", "replace")
     except OSError:
         return False

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sdcore.diffusion.loading.parts import Part
 from sdcore.diffusion.model import ModelError
+from sdcore.model_folder import words_problem
 
 Vocabularies = Callable[[str], Iterable[Path]]
 """Given "CLIP" or "T5", the folders that may hold the files of such a tokenizer, the likeliest first."""
@@ -23,6 +24,8 @@ HOMES: Final = {"CLIP": "openai/clip-vit-large-patch14", "T5": "google-t5/t5-sma
 def open_tokenizer(part: Part, folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
     """The tokenizer whose files are in `folder`, with `settings` of its `tokenizer_config.json` replaced. No code of a
     folder is run. Raises `ModelError`."""
+    if problem := words_problem(folder, _kind(part)):
+        raise ModelError(problem)
     try:
         tokenizer = part.resolve().from_pretrained(folder, local_files_only=True, **(settings or {}))
     except Exception as error:  # the readers of vocabularies raise exceptions of every kind, some bare
@@ -47,7 +50,7 @@ def find_tokenizer(
     It is that of the folders `beside` the file, as it is, or one from `vocabularies` with the family's `settings`.
     Those that have other words than the encoder are passed over. Raises `ModelError` that says which file to put where.
     """
-    kind = "T5" if part.kind.startswith("T5") else "CLIP"
+    kind = _kind(part)
     own: list[tuple[Path, Mapping[str, Any]]] = [(folder / part.folder, {}) for folder in beside]
     lent = ((folder, settings) for folder in _lenders(path, beside, kind, vocabularies))
     for folder, told in (*own, *lent):
@@ -63,6 +66,10 @@ def find_tokenizer(
         f"{path.name} needs the vocabulary of {kind}, which no single file holds and which was found nowhere: put "
         f"{FILES[kind]} of {HOMES[kind]} into the folder {path.with_suffix('') / part.folder}."
     )
+
+
+def _kind(part: Part) -> str:
+    return "T5" if part.kind.startswith("T5") else "CLIP"
 
 
 def _lenders(path: Path, beside: Iterable[Path], kind: str, vocabularies: Vocabularies) -> Iterable[Path]:
