@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from screenshots.stage import SIZE, Stage, staged
-from sdcore.library import wildcard_files
+from sdcore.library import paths, wildcard_files
 from sdcore.library.styles import Styles
 from sdcore.spec.recipe import FIRST_PROMPT
 from sdcore.spec.styles import Style
 from tests.tour import Row, tour
+from tests.ui.model_files import FLUX, SD1, SDXL, sparse
+from tests.unit.test_addon_files import write_lora
 from tui.drafts import Draft
 
 SIZES: Final = (SIZE, (80, 24), (200, 60))
@@ -23,6 +25,16 @@ HOUSE: Final = 4
 FORKED_PROMPT: Final = FIRST_PROMPT.replace("small japanese house", "large blue star")
 MASK_KEYS: Final = ("shift+up", *["shift+left"] * 2, "r", *["shift+right"] * 4, *["shift+down"] * 3, "r")
 REPAINTED_PROMPT: Final = "a (red:1.2) castle, green field, [sunset:radiant light:0.4]"
+CHECKPOINTS: Final = {
+    "ink-and-paper": SD1, "landscapes-xl": SDXL, "paintings-xl-v2": SDXL, "portraits-v3": SD1, "rectified": FLUX,
+}  # fmt: skip
+LORAS: Final = {
+    "ink-wash": (768, "ink wash style, monochrome"),
+    "paper-cut-xl": (2048, "paper cut"),
+    "watercolour": (768, "watercolour"),
+}
+"""The width of the text that they are for, and what they are called by."""
+SEARCHES: Final = {"moon -castle": "moons alone", "steps:>20 sea": "by the sea"}
 PROMPTS: Final = (
     "a red boat, blue sea, sunset",
     "a yellow moon over a green hill",
@@ -154,6 +166,47 @@ async def queue(outputs: Path) -> None:
         stage.keep_now("queue")
 
 
+async def lists(outputs: Path) -> None:
+    """The lists one takes something from: models and LoRAs, of which there are headers alone, the file that an image
+    starts from, and the searches that are saved."""
+    for name, shapes in CHECKPOINTS.items():
+        sparse(paths.models_dir() / "checkpoints" / f"{name}.safetensors", shapes)
+    (paths.models_dir() / "checkpoints" / "an-old-one.ckpt").write_bytes(b"\x80\x02")
+    for name, (width, trigger) in LORAS.items():
+        write_lora(
+            paths.models_dir() / "loras" / f"{name}.safetensors",
+            width,
+            **{"modelspec.trigger_phrase": trigger},
+        )
+    async with staged(outputs) as stage:
+        await stage.press("alt+m")
+        await stage.see("landscapes-xl")
+        await stage.press(*["down"] * 3)
+        await stage.keep("models")
+        await stage.press("escape", "alt+l")
+        await stage.see("ink-wash")
+        await stage.keep("loras")
+        await stage.press("escape")
+        for prompt in PROMPTS[:4]:
+            await _write_prompt(stage, prompt)
+            await stage.make()
+        await stage.press("tab", "tab", "f8", *["down"] * 8, "enter")
+        await stage.see("00004-")
+        await stage.keep("files")
+        await stage.press("escape", "f8", "escape", "alt+i")
+        await stage.see("4 images")
+        for query, name in SEARCHES.items():
+            await stage.press("slash", "ctrl+u")
+            await stage.write(query)
+            await stage.rest()
+            await stage.press("enter", "b", "enter")
+            await stage.write(name)
+            await stage.press("enter")
+            await stage.see(f"saved as {name}")
+        await stage.press("b")
+        await stage.keep("searches")
+
+
 async def words(outputs: Path) -> None:
     """Styles that a prompt is put into, and a file of wildcards."""
     styles = Styles()
@@ -178,6 +231,6 @@ async def _write_prompt(stage: Stage, prompt: str) -> None:
 
 SCENES: Final[dict[str, Callable[[Path], Awaitable[None]]]] = {
     "tour": follow_tour, "sizes": sizes, "book": book, "repainting": repainting, "library": library,
-    "queue": queue, "words": words,
+    "queue": queue, "lists": lists, "words": words,
 }  # fmt: skip
 """By their names; each makes its pictures with images in the folder it is given."""

@@ -29,6 +29,7 @@ _NAMES: Final = {
     "guidance_scale": "guidance",
     "guidance_rescale": "rescale",
     "clip_skip": "CLIP skip",
+    "instructions": "CPU",
     "model_hash": "hash",
     "init_image": "from image",
     "mask_image": "mask",
@@ -41,7 +42,7 @@ _NAMES: Final = {
 _NOT_SHOWN: Final = frozenset({"parent", "segments", "created", "software"})
 """Of our own record what is told elsewhere."""
 _USUAL: Final = (("batch_size", 1),)
-_UNITS: Final = ("B", "KB", "MB", "GB")
+_UNITS: Final = ("B", "kB", "MB", "GB")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,24 +71,32 @@ def told_by(row: Row) -> Told:
 
 def tell(path: Path | str, known: Told | None = None) -> Told:
     """What the file itself says, besides what is known already. Reads the disk: call it on a thread. Never raises."""
-    from sdcore.library.lineage import read_lineage
-    from sdcore.library.metadata import MetadataError, open_image, read_image
+    from sdcore.library.metadata import MetadataError, open_image, read_texts
 
     told = known or Told(path=str(path))
     try:
-        facts, about = read_image(path), Path(path).stat()
+        texts, about = read_texts(path).texts, Path(path).stat()
         with open_image(path) as image:
             width, height = image.size
-        parent, changed = read_lineage(Path(path))
     except (MetadataError, OSError) as fault:
         return msgspec.structs.replace(told, problem=told.problem or str(fault))
+    return with_texts(told, texts, (width, height), about.st_size, about.st_mtime)
+
+
+def with_texts(told: Told, texts: dict[str, str], size: tuple[int, int], count: int, changed: float) -> Told:
+    """What the texts of a file say, besides what is known already: of a picture of that size in pixels, in a file of
+    `count` bytes that was last changed then (epoch seconds)."""
+    from sdcore.library.lineage import lineage_of
+    from sdcore.library.metadata import facts_of
+
+    facts = facts_of(texts)
+    parent, changes = lineage_of(facts)
     origin: tuple[str, ...] = ()
     if parent is not None:
-        what = f" with another {', '.join(changed)}".replace("_", " ") if changed else ""
+        what = f" with another {', '.join(changes)}".replace("_", " ") if changes else ""
         origin = (f"{parent.image or 'an image that was not saved'}, after step {parent.step}{what}",)
     return msgspec.structs.replace(
-        told, facts=facts, origin=origin, width=width, height=height, bytes=about.st_size,
-        created=told.created or about.st_mtime,
+        told, facts=facts, origin=origin, width=size[0], height=size[1], bytes=count, created=told.created or changed
     )  # fmt: skip
 
 
@@ -123,11 +132,11 @@ def home_path(path: str) -> str:
 
 
 def size_of(count: int) -> str:
-    """Bytes as a person reads them: 412 KB."""
+    """Bytes as a person reads them: 412 kB."""
     size, unit = float(count), 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.{1 if unit and size < 10 else 0}f} {_UNITS[unit]}"
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.{1 if unit and size < 9.95 else 0}f} {_UNITS[unit]}"
 
 
 def day_of(seconds: float) -> str:

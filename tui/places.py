@@ -54,8 +54,26 @@ class Ways:
             await asyncio.to_thread(importlib.import_module, wanted.module)
         if not await self._back() or wanted is None:
             return
-        screen = getattr(importlib.import_module(wanted.module), wanted.screen)
-        await self._app.push_screen(screen())
+        screen = getattr(importlib.import_module(wanted.module), wanted.screen)()
+        await self._dress(screen)
+        await self._app.push_screen(screen)
+
+    async def _dress(self, screen: Screen[object]) -> None:
+        """Parse the rules of a screen's looks on a thread: Textual would parse all that there are between two keys."""
+        present = self._app.stylesheet
+        paths = [path for path in screen.css_path if not present.has_source(str(path), "")]
+        if not paths:
+            return
+        rules, sources, fresh = present.rules, set(present.source), present.copy()
+
+        def parse() -> None:
+            fresh.read_all(paths)
+            fresh.parse()
+
+        await asyncio.to_thread(parse)
+        # another theme, or a widget that was not there before: then Textual parses what is there now
+        if present.rules is rules and set(present.source) == sources:
+            self._app.stylesheet = fresh
 
     async def _back(self) -> bool:
         """Leave every screen above the studio; whether that could be done."""

@@ -154,7 +154,7 @@ async def test_words_parameters_and_pixels_need_no_trace(
         assert "negative  +people" in text
         assert "guidance scale  7.5 → 9.0" in text
         assert "seed" not in text
-        assert "25.0% of the pixels differ, by 130 at most" in str(
+        assert "25.0% of pixels differ, by 130 at most" in str(
             screen.query_one(Differences).border_subtitle
         )
         assert apart(screen) == NO_TRACE
@@ -342,7 +342,7 @@ def test_a_few_pixels_are_not_none_and_all_but_a_few_not_all(tmp_path: Path) -> 
         changed.save(other)
         found = compare(read(one), read(other)).pixels
         assert found is not None
-        assert pixels_phrase(found) == f"{share} of the pixels differ, by 9 at most"
+        assert pixels_phrase(found) == f"{share} of pixels differ, by 9 at most"
 
 
 def test_text_is_folded_around_the_changes_and_stays_harmless(tmp_path: Path) -> None:

@@ -15,14 +15,15 @@ from tests.ui.test_snapshots import picture
 from tui.actions.base import key_words
 from tui.actions.remap import remap
 from tui.screens.help import HelpScreen, help_text
-from tui.screens.lists.chooser import Choice, Chooser
+from tui.screens.lists.chooser import Choice, Chooser, Narrowing
 from tui.screens.studio.gallery import HINT, welcome
 from tui.screens.studio.screen import Studio
 from tui.widgets.parameters import Parameters
 
 
 def screens() -> list[type[Screen[object]]]:
-    """Every screen that there is, but for the help itself and the studio, whose parts speak for themselves."""
+    """Every screen that there is, but for the help, the studio, whose parts speak for themselves, and what is no screen
+    by itself."""
     for module in pkgutil.walk_packages(tui.screens.__path__, "tui.screens."):
         importlib.import_module(module.name)
 
@@ -30,7 +31,7 @@ def screens() -> list[type[Screen[object]]]:
         return [each for child in parent.__subclasses__() for each in (child, *below(child))]
 
     own = {each for each in below(Screen) if each.__module__.startswith("tui.screens.")}
-    return sorted(own - {HelpScreen, *Studio.__mro__}, key=lambda each: each.__name__)
+    return sorted(own - {HelpScreen, Narrowing, *Studio.__mro__}, key=lambda each: each.__name__)
 
 
 def test_every_screen_says_what_it_is_for_in_two_sentences_or_more() -> None:

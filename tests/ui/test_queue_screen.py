@@ -13,11 +13,12 @@ from sdcore.spec.recipe import Recipe
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine, sigmas, timesteps
 from tui.app import SdtuiApp
+from tui.screens.queue.queueing import QueueBook
 from tui.screens.queue.screen import QueueScreen
 from tui.widgets.caption import Caption
 from tui.widgets.notes import Notes
-from tui.widgets.queue_list import QueueList, lines_of
-from tui.widgets.status import MessageLine
+from tui.widgets.queue_list import Line, QueueList, lines_of
+from tui.widgets.status import FooterLine, MessageLine
 
 RECIPE = Recipe(prompt="a red house in the snow", steps=30, width=256, height=192, seed=7)
 TULIPS = msgspec.structs.replace(RECIPE, prompt="a hill of tulips under a wide sky")
@@ -187,7 +188,8 @@ async def test_a_waiting_job_is_edited_in_the_studio(make_app: MakeApp, engine: 
         assert not engine.commands(m.Generate)
         assert app.studio.drafting.read() == before
         assert app.studio.prompt.border_title != "prompt of a job that waits"
-        await pilot.press("enter")
+        assert_back(app, "b", "The job is changed;")
+        await pilot.press("escape", "enter")
         assert len(engine.commands(m.Generate)) == 1
 
 
@@ -205,6 +207,100 @@ async def test_an_edit_may_be_left(make_app: MakeApp, engine: FakeEngine) -> Non
         assert not engine.commands(m.HoldJobs)
         assert not engine.commands(m.Cancel)
         assert app.studio.drafting.read() == before
+        assert_back(app, "c", "The job is as it was;")
+        await pilot.press("up", "escape", "alt+q")
+        await settle(app, pilot)
+        assert isinstance(app.screen, QueueScreen)
+        assert "The job is as it was" not in app.screen.query_one(MessageLine).text  # said once
+
+
+async def test_the_footer_names_what_can_be_done_with_the_job(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(app, pilot)
+        await pilot.press("alt+q")
+        await settle(app, pilot)
+        assert isinstance(app.screen, QueueScreen)
+        assert footer_of(app)[:2] == ["without end", "back"]
+        empty = app.screen.query_one(QueueList)
+        shown = " ".join(empty.render_line(y).text.strip() for y in range(5))
+        assert shown.strip().endswith("⌥e makes one after another.")
+        some(engine)
+        await settle(app, pilot)
+        await go(app.screen, pilot, "a")
+        assert footer_of(app)[:2] == ["edit", "hold"]
+        await go(app.screen, pilot, "old")
+        assert footer_of(app)[:2] == ["use its recipe", "again"]
+        await go(app.screen, pilot, "a")
+        await pilot.press("enter")
+        await settle(app, pilot)
+        assert footer_of(app)[:2] == ["put it back", "leave it as it was"]
+        await pilot.press("escape", "escape")
+        await settle(app, pilot)
+        assert app.screen is app.studio
+        assert "put it back" not in footer_of(app)
+
+
+def footer_of(app: SdtuiApp) -> list[str]:
+    return app.screen.query_one(FooterLine).labels
+
+
+async def test_a_thousand_jobs_at_once_are_shown_once(
+    make_app: MakeApp, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def look(book: QueueBook, now: float) -> list[Line]:
+        looks.append(now)
+        return lines_of(book, now)
+
+    monkeypatch.setattr("tui.screens.queue.screen.lines_of", look)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, engine)
+        before = len(looks)
+        engine.tell(*(queued(f"n{number}") for number in range(1000)))
+        await settle(app, pilot)
+        assert len(screen.query_one(QueueList).texts) > 1000
+        assert 0 < len(looks) - before < 100
+
+
+def test_a_line_of_facts_ends_with_a_fact() -> None:
+    notes = Notes()
+    notes.show(" · ".join(f"fact {number}" for number in range(40)))
+    for width in range(20, 80):
+        lines = notes._lines(width)
+        assert len(lines) > 1
+        assert not any(line.strip("\u00a0 ").endswith("·") or line.startswith("·") for line in lines)
+
+
+async def test_another_job_is_edited_without_a_return(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot, engine)
+        before = app.studio.drafting.read()
+        await go(screen, pilot, "b")
+        await pilot.press("enter", "alt+q")
+        await settle(app, pilot)
+        assert isinstance(app.screen, QueueScreen)
+        await go(app.screen, pilot, "c")
+        await pilot.press("enter")
+        await settle(app, pilot)
+        assert app.screen is app.studio
+        assert app.queueing.editing.job == "c"
+        await pilot.press("escape")
+        await settle(app, pilot)
+        assert_back(app, "c", "The job is as it was;")
+        assert app.studio.drafting.read() == before
+
+
+def assert_back(app: SdtuiApp, job: str, said: str) -> None:
+    """The queue is looked at, the cursor on that job."""
+    assert isinstance(app.screen, QueueScreen)
+    item = app.screen.query_one(QueueList).item
+    assert item is not None
+    assert item.job == job
+    assert app.screen.query_one(MessageLine).text.startswith(said)
 
 
 async def test_a_recipe_that_failed_comes_to_the_studio(make_app: MakeApp, engine: FakeEngine) -> None:

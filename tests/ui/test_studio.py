@@ -623,3 +623,13 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert found.stdout.strip() == "[]"
+
+
+async def test_the_row_in_focus_is_marked_at_once(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(app, pilot)
+        for keys, marked in ((("tab", "tab"), True), (("shift+tab",), False)):
+            await pilot.press(*keys)
+            await settle(app, pilot)
+            assert any("▸" in strip.text for strip in app.screen._compositor.render_strips()) is marked

@@ -42,10 +42,10 @@ Scope = Literal[
 """Where a key works: in the whole app, on one of its screens, or with the focus in one part of the studio."""
 
 Moment = Literal[
-    "idle", "running", "parameters", "file", "recent", "mask",
+    "idle", "running", "job", "parameters", "file", "recent", "mask",
     "text", "schedule", "latents", "step", "guidance", "attention", "compare",
-    "library", "library_search", "library_marks", "viewer", "variations",
-    "sweep", "sweep_form", "sweep_values", "settings", "queue",
+    "library", "library_empty", "library_search", "library_marks", "viewer", "variations",
+    "sweep", "sweep_form", "sweep_values", "settings", "queue", "queue_ended", "queue_empty",
 ]  # fmt: skip
 """What the person is at, in the studio, a tab of the inspector or another screen: decides what the footer names."""
 

@@ -54,7 +54,7 @@ LIBRARY: Final = (
             "Keep what is searched for under a name, and come back to it.", handler="deed('searches')"),
     action("library_folders", "ctrl+o", "Folders", "Library", "library",
             "Add a folder of images, of whatever program; they stay where they are and as they are.",
-            handler="deed('folders')"),
+            handler="deed('folders')", footer={"library_empty": "add a folder"}),
     action("library_details", "i", "Show or hide the details", "Library", "library",
             "The image larger, its prompt, parameters and origin; on a small screen they take the place of the grid.",
             handler="details"),
@@ -77,7 +77,7 @@ LIBRARY: Final = (
             handler="scroll(3)"),
     action("library_back", "escape ctrl+c", "Back", "Library", "library",
             "Out of a range, of the marks, of the search, and at last back to the studio.", handler="back",
-            footer={"library_search": "all images", "library_marks": "unmark"}),
+            footer={"library_search": "all images", "library_marks": "unmark", "library_empty": "back"}),
     action("line_submit", "enter", "Done", "Editing", "line", handler="submit",
             footer={"library_search": "to the images"}),
 )  # fmt: skip

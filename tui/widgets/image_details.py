@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from tui.image_text import Told, details_text, tell
-from tui.pictures import load_picture
+from tui.image_text import Told, details_text
+from tui.line.library import LibraryError
 from tui.widgets.canvas import Canvas
 from tui.widgets.panes import Column
 
+if TYPE_CHECKING:
+    from tui.line.library import Library
+
 _DELAY: Final = 0.12
 """Seconds that the cursor has to rest on an image before its file is read."""
+_FINE: Final = 4
+"""Pixels to a cell's width: a terminal may draw so many."""
 _UNREADABLE: Final = "This image cannot be read."
 
 
@@ -44,6 +47,8 @@ class DetailsText(VerticalScroll, can_focus=False):
 
     def show(self, told: Told | None) -> None:
         """Show what is known of an image; nothing with None."""
+        if told == self._told:
+            return
         if told is None or self._told is None or told.path != self._told.path:
             self.scroll_home(animate=False)
         self._told = told
@@ -70,8 +75,9 @@ class ImageDetails(Column):
     ImageDetails > DetailsText { height: 46%; margin: 1 0 0 0; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, library: Library, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._library = library
         self._path = ""
 
     def compose(self) -> ComposeResult:
@@ -105,18 +111,21 @@ class ImageDetails(Column):
 
     async def _read(self, told: Told) -> None:
         await asyncio.sleep(_DELAY)
-        picture = None
-        # Pillow raises nearly anything on a damaged file
-        with suppress(Exception):
-            picture = await asyncio.to_thread(load_picture, [Path(told.path)])
-        if told.path != self._path or not self.is_attached:
-            return
         canvas = self.query_one(Canvas)
-        if picture is None:
-            canvas.show_hint(_UNREADABLE)
-        else:
-            canvas.show_image(picture)
-        whole = await asyncio.to_thread(tell, told.path, told)
+        try:
+            picture = await self._library.picture(told, _FINE * max(canvas.preview_box()))
+            if told.path != self._path or not self.is_attached:
+                return
+            if picture is None:
+                canvas.show_hint(_UNREADABLE)
+            else:
+                canvas.show_image(picture)
+            whole = await self._library.tell(told)
+        except LibraryError as fault:
+            if told.path == self._path and self.is_attached:
+                canvas.show_hint(str(fault))
+                self._path = ""  # it is asked for again when next it is shown
+            return
         if told.path == self._path and self.is_attached and self.text.told is not None:
             self.text.show(_marked_as(whole, self.text.told))
 

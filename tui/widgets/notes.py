@@ -18,7 +18,7 @@ def unbroken(text: str) -> str:
 
 class Notes(Widget):
     """As many lines as the sentences need; each begins one of its own. With `hyphens` a line may end after one, as
-    file names need it in a narrow place."""
+    file names need it in a narrow place. A line that ends between two facts leaves out the dot between them."""
 
     ALLOW_SELECT = False
 
@@ -45,9 +45,11 @@ class Notes(Widget):
 
     def _lines(self, width: int) -> list[str]:
         return [
-            line
+            line.removesuffix("\u00a0·")
             for sentence in self._sentences
-            for line in textwrap.wrap(sentence, max(10, width), break_on_hyphens=self._hyphens)
+            for line in textwrap.wrap(
+                sentence.replace(" · ", "\u00a0· "), max(10, width), break_on_hyphens=self._hyphens
+            )
         ]
 
     def render(self) -> Content:

@@ -335,13 +335,13 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Choose(name))
 
     def on_focus(self) -> None:
-        """Show the cursor."""
-        self._show()
+        """Show the cursor, once Textual knows of the focus."""
+        self.call_next(self._show)
 
     def on_blur(self) -> None:
         """Hide the cursor and write what was typed properly."""
         self._settle()
-        self._show()
+        self.call_next(self._show)
 
     # Drawing
 

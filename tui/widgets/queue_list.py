@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
@@ -114,6 +115,16 @@ class QueueList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
         self.post_message(self.Moved())
 
+    def go_to(self, job: str) -> None:
+        """Move the cursor to a job; where that is not there, it stays."""
+        place = next((at for at, line in enumerate(self._lines) if line.item and line.item.job == job), None)
+        if place is not None:
+            self._go_to(place)
+
+    def on_resize(self) -> None:
+        """The cursor stays in view."""
+        self._reveal()
+
     def walk(self, by: int) -> None:
         """Move the cursor by so many jobs, at most to either end."""
         places = [place for place, line in enumerate(self._lines) if line.item]
@@ -159,8 +170,9 @@ class QueueList(ScrollView, can_focus=True, inherit_bindings=False):
         """A line of what is in view."""
         place = y + self.scroll_offset.y
         width = self.size.width
-        if not self._lines and y == 1:
-            return self._strip([(f"  {self._hint}", "dim")], width, self.rich_style)
+        if not self._lines:
+            hint = ["", *textwrap.wrap(self._hint, max(10, width - 4))]
+            return self._strip([(f"  {hint[y]}" if y < len(hint) else "", "dim")], width, self.rich_style)
         if place >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         here = place == self._cursor and self._lines[place].item is not None

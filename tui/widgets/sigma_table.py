@@ -126,7 +126,7 @@ class SigmaTable(OwnLines, ScrollView, can_focus=True, inherit_bindings=False):
         self._table = _Table(timesteps, sigmas, [], flow)
         self._step = None
         self.virtual_size = Size(0, len(sigmas) + 1)
-        self.scroll_to(y=0, animate=False)
+        self._scroll(0)
         self.refresh()
 
     def set_step(self, step: int | None, seconds: list[float]) -> None:
@@ -150,9 +150,14 @@ class SigmaTable(OwnLines, ScrollView, can_focus=True, inherit_bindings=False):
         rows = self.size.height - 1
         top = self.scroll_offset.y
         if step >= top + rows - 2:
-            self.scroll_to(y=step - 2, animate=False)
+            self._scroll(step - 2)
         elif step < top + 2:
-            self.scroll_to(y=max(0, step - rows + 3), animate=False)
+            self._scroll(max(0, step - rows + 3))
+
+    def _scroll(self, top: int) -> None:
+        """Have row `top` under the title, at once: before the first layout Textual takes a list for one that cannot
+        scroll."""
+        self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def action_page_up(self) -> None:
         """A page up."""

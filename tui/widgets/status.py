@@ -44,8 +44,11 @@ class MessageLine(Widget):
 
     def show(self, *wordings: str, tone: Tone = "quiet") -> None:
         """Say this instead of what was said before; `wordings` are of one sentence, the longest first."""
+        said = tuple(sanitise(wording, newlines=False) for wording in wordings)
+        if (said, tone) == (self._wordings, self._tone):
+            return
         before = self._height(self.size.width)
-        self._wordings, self._tone = tuple(sanitise(wording, newlines=False) for wording in wordings), tone
+        self._wordings, self._tone = said, tone
         self.refresh(layout=self._height(self.size.width) != before)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:

@@ -8,7 +8,6 @@ from typing import Final, cast
 
 from msgspec.structs import replace
 from textual import events
-from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 from textual.suggester import Suggester
@@ -23,7 +22,8 @@ from tui.widgets.line_input import LineInput
 from tui.widgets.notes import Notes
 from tui.widgets.panes import Column, Row
 
-NOTHING: Final = "—"
+_GOES: Final = {"x": "the columns", "y": "the rows", "z": "the pages"}
+"""What the values of an axis become in the grid."""
 _SEEDS: Final[dict[Seeds, str]] = {"same": "the same for all", "each": "another one for each"}
 _MATRIX: Final = {
     False: "off",
@@ -46,10 +46,11 @@ class Pick(Widget):
             super().__init__()
             self.pick = pick
 
-    def __init__(self, title: str, *, id: str) -> None:
+    def __init__(self, title: str, nothing: str = "", *, id: str) -> None:
         super().__init__(id=id)
         self.can_focus = True
         self._title = title
+        self._nothing = nothing
         self._chosen = ""
 
     @property
@@ -80,7 +81,7 @@ class Pick(Widget):
     def render(self) -> Content:
         """The title dim, the choice bright, the mark of the cursor before both."""
         mark = "▸ " if self.has_focus else "  "
-        shown = self._chosen or NOTHING
+        shown = self._chosen or f"— {self._nothing}"
         return (
             Content.styled(mark, "$accent")
             .append(Content.styled(f"{self._title:<8}", "$dim"))
@@ -117,18 +118,18 @@ class SweepForm(Column):
         self._names = names
         self._plan = Plan()
 
-    def compose(self) -> ComposeResult:
-        """What is varied, the axes, the rest, and what comes of it."""
-        yield Notes(id="sweep-base")
+    async def build(self) -> None:
+        """Mount what is varied, the axes, the rest, and what comes of it: piece by piece, so that none holds up a key
+        or a picture for long."""
+        await self.mount(Notes(id="sweep-base"))
         for letter in LETTERS:
-            with Row(classes="sweep-line"):
-                yield Pick(letter, id=f"sweep-{letter}")
-                yield LineInput(id=f"sweep-{letter}-values")
-            yield Notes(id=f"sweep-{letter}-note")
-        yield Pick("matrix", id="sweep-matrix")
-        yield Pick("seed", id="sweep-seeds")
-        yield Notes(id="sweep-count")
-        yield Notes(id="sweep-notes")
+            pick = Pick(letter, _GOES[letter], id=f"sweep-{letter}")
+            line = Row(pick, LineInput(id=f"sweep-{letter}-values"), classes="sweep-line")
+            await asyncio.sleep(0)
+            await self.mount(line, Notes(id=f"sweep-{letter}-note"))
+        await asyncio.sleep(0)
+        await self.mount(Pick("matrix", id="sweep-matrix"), Pick("seed", id="sweep-seeds"))
+        await self.mount(Notes(id="sweep-count"), Notes(id="sweep-notes"))
 
     # What it says
 

@@ -20,6 +20,7 @@ from sdcore.spec.sanitise import sanitise
 from tui.screens.sweep.run import Place, Spot, SweepRun
 from tui.shortening import shortened
 from tui.term.frames import depth_for, joined
+from tui.term.pacing import thumb_grain
 from tui.thumbs import Thumb, Thumbs, make_lines
 from tui.widgets.paced import Paced
 
@@ -196,7 +197,10 @@ class SweepGrid(Paced):
     # Thumbnails
 
     def _thumb(self, spot: Spot) -> Thumb | None:
-        return Thumb(spot.paths[0], 0.0, *self._arranged.box, depth_for(self.app)) if spot.paths else None
+        if not spot.paths:
+            return None
+        box = self._arranged.box
+        return Thumb(spot.paths[0], 0.0, *box, depth_for(self.app), thumb_grain(self.app))
 
     def _fetch(self) -> None:
         """Have the pictures made that are missing: those in view, then the others of the page."""

@@ -140,7 +140,7 @@ def pixels_phrase(found: PixelDifference | None) -> str:
         return "the sizes differ"
     if not found.strongest:
         return "the same, pixel by pixel"
-    return f"{_share(found)} of the pixels differ, by {found.strongest} at most"
+    return f"{_share(found)} of pixels differ, by {found.strongest} at most"
 
 
 def pixels_facts(found: PixelDifference) -> list[str]:

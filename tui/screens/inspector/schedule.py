@@ -24,10 +24,6 @@ Ask = Callable[[Recipe], int]
 class ScheduleTable(SigmaTable, can_focus=False, inherit_bindings=False):
     """The sigma table, led by the step line."""
 
-    def on_mount(self) -> None:
-        """Say what it is."""
-        self.border_title = "steps"
-
     def on_resize(self) -> None:
         """Keep the step in sight, also when the table first gets its size."""
         if self.step is not None:

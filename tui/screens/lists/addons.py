@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 _ROOM: Final = 140
 """Characters of trigger words that are shown: two lines."""
-_NONE: Final = "There is no LoRA and no embedding yet: put .safetensors files into {}, or set model_folders."
+_NONE: Final = (
+    "There is no LoRA and no embedding yet: put .safetensors files into {}, or name a folder that has some in the "
+    "settings (⌥s), as model_folders."
+)
 
 
 async def pick_addon(studio: Studio, editor: PromptEditor) -> None:

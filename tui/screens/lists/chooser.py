@@ -8,7 +8,7 @@ import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -36,19 +36,12 @@ class ChoiceList(OptionList, inherit_bindings=False):
     BINDINGS = bindings("list")
 
 
-class Narrowed(ModalScreen[_T | None], Generic[_T], inherit_bindings=False):
-    """A list that typing narrows. A subclass fills it by what is `_typed`; returns None when closed."""
+class Narrowing(Screen[_T], Generic[_T], inherit_bindings=False):
+    """A screen with a list that typing narrows. A subclass fills it by what is `_typed`."""
 
-    HELP = (
-        "A list to take one thing from. Type a part of what you look for, and only what holds it stays; ↑ and ↓ go "
-        "through the rest, Enter takes the line under the cursor, Escape leaves everything as it was."
-    )
     SPACE_TYPES = True
     """Whether a space parts words; otherwise it is a key like others."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._typed = ""
+    _typed = ""
 
     def _fill(self) -> None:
         raise NotImplementedError
@@ -65,6 +58,15 @@ class Narrowed(ModalScreen[_T | None], Generic[_T], inherit_bindings=False):
         """Take the last letter back."""
         self._typed = self._typed[:-1]
         self._fill()
+
+
+class Narrowed(ModalScreen[_T | None], Narrowing[_T | None], Generic[_T], inherit_bindings=False):
+    """A list over another screen to take one thing from; returns None when closed."""
+
+    HELP = (
+        "A list to take one thing from. Type a part of what you look for, and only what holds it stays; ↑ and ↓ go "
+        "through the rest, Enter takes the line under the cursor, Escape leaves everything as it was."
+    )
 
     def action_close(self) -> None:
         """Leave everything as it was."""
@@ -99,9 +101,7 @@ class Chooser(Narrowed[str], inherit_bindings=False):
 
     def _fill(self) -> None:
         options = self.query_one(ChoiceList)
-        options.border_title = self._title
-        hint = "type to search · esc" if len(self._choices) > _LONG else "esc"
-        options.border_subtitle = Content(f"{sanitise(self._typed)}▏") if self._typed else hint
+        options.border_title = Content(sanitise(self._title, newlines=False))
         options.clear_options()
         wanted = self._typed.casefold()
         shown = [(index, choice) for index, choice in enumerate(self._choices)
@@ -118,6 +118,11 @@ class Chooser(Narrowed[str], inherit_bindings=False):
             (place for place in able if shown[place][1].value == self._present), able[0] if able else None
         )
         options.highlighted = None if at is None else at + bool(self._question)
+        hints = (("⏎ choose", bool(able)), ("type to search", len(self._choices) > _LONG), ("esc", True))
+        hint = " · ".join(words for words, holds in hints if holds)
+        options.border_subtitle = Content(
+            f"{sanitise(self._typed, newlines=False)}▏" if self._typed else hint
+        )
 
     def _line(self, choice: Choice) -> Content:
         tone = "$accent" if choice.value == self._present else "$bright"

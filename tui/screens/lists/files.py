@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from sdcore.library.inputs import InputError, read_input
 from sdcore.spec.sanitise import sanitise
 from tui.files import Entry, list_folder
+from tui.image_text import size_of
 from tui.parameter_row import Files, absolute, short
 from tui.parameter_rows import size_text
 from tui.screens.lists.chooser import NO_FIT, ChoiceList
@@ -33,7 +34,8 @@ _NOTHING: Final[dict[Files, str]] = {
     "image": "There is no PNG, JPEG or WebP image here; Backspace goes to the folder above.",
     "weights": "There is no .safetensors file here; Backspace goes to the folder above.",
 }
-_HINT: Final = "type to filter · ⌫ up · ~ home · esc"
+_FOLDER: Final = "A folder: Enter shows what is in it."
+_HINT: Final = "⏎ choose · type to search · ⌫ up · ~ home · esc"
 
 
 class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
@@ -171,7 +173,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         room = max(12, self.query_one(ChoiceList).scrollable_content_region.width - 2)
         if entry.is_folder:
             return Content.styled(file_name(name.rstrip("/"), room - 1) + "/", "$normal")
-        size = _size(entry.bytes)
+        size = size_of(entry.bytes)
         shown = file_name(name, room - len(size) - 2)
         return Content.styled(f"{shown.ljust(room - len(size))}", "$bright") + Content.styled(size, "$dim")
 
@@ -184,7 +186,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
 
     async def _look(self, entry: Entry | None) -> None:
         if entry is None or entry.is_folder:
-            self._show_nothing()
+            self._show_nothing(_FOLDER if entry is not None else "")
             return
         await asyncio.sleep(_LOOK_DELAY)
         canvas, facts = self.query_one(Canvas), self.query_one(Caption)
@@ -197,8 +199,8 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         canvas.show_image(image)
         facts.show((size_text(*image.size),))
 
-    def _show_nothing(self) -> None:
-        self.query_one(Canvas).show_hint("")
+    def _show_nothing(self, hint: str = "") -> None:
+        self.query_one(Canvas).show_hint(hint)
         self.query_one(Caption).show(())
 
 
@@ -208,11 +210,3 @@ def _folder_name(folder: Path, room: int) -> str:
     while cell_len(name) > room and "/" in name.removeprefix("…/"):
         name = f"…/{name.removeprefix('…/').partition('/')[2]}"
     return name
-
-
-def _size(count: int) -> str:
-    """A file's size as a person reads it."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}" if count < 9.95 * size else f"{count / size:.0f} {unit}"
-    return f"{count} B"

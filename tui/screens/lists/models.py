@@ -22,8 +22,8 @@ from tui.screens.lists.chooser import NO_FIT, ChoiceList, Narrowed
 from tui.widgets.folder_line import FolderLine
 from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
 
-_HINT: Final = "⏎ load · type to filter · ^O add a folder · esc"
-_FAR_HINT: Final = "⏎ load · type to filter · esc"
+_HINT: Final = "⏎ load · type to search · ^O add a folder · esc"
+_FAR_HINT: Final = "⏎ load · type to search · esc"
 _FAR: Final = (
     "These models are on the engine's machine: set model_folders there, in its config.toml, for more."
 )

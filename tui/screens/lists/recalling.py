@@ -139,11 +139,13 @@ def _value(row: Row, recipe: Recipe) -> str:
     return Path(text).name if text.startswith("/") else text or row.empty or "none"
 
 
-async def recall_into_studio(app: SdtuiApp, path: Path, what: What = "all") -> bool:
-    """Bring what the image at `path` says back into the studio's panes, once the person has seen what changes; whether
-    that was done. What cannot be read is said in the studio. Call it from a worker."""
+async def recall_into_studio(
+    app: SdtuiApp, path: Path, what: What = "all", facts: ImageFacts | None = None
+) -> bool:
+    """Bring what the image at `path` says (`facts`, where that is known) back into the studio's panes, once the person
+    has seen what changes; whether that was done. What cannot be read is said in the studio. Call it from a worker."""
     studio = app.studio
-    facts = await studio.gallery.read(path)
+    facts = facts or await studio.gallery.read(path)
     if facts is None:
         return False
     shown = sanitise(path.name, newlines=False)

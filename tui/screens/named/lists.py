@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -18,6 +19,8 @@ from tui.screens.lists.ask import Ask
 from tui.screens.lists.chooser import Choice, ChoiceList, Chooser, Narrowed
 
 _T = TypeVar("_T")
+_CORNERS: Final = 4
+"""Cells of the border beside what stands in it."""
 _NO_FIT: Final = "Nothing is called so; backspace takes letters back."
 
 
@@ -30,7 +33,10 @@ class NamedList(Narrowed[_T], inherit_bindings=False):
     TITLE_TEXT: str = ""
     EMPTY: str = ""
     """What is said where there is nothing yet."""
-    HINT: str = ""
+    HINTS: tuple[str, ...] = ()
+    """Its keys: those that come last are not named where there is little room."""
+    WITHOUT: tuple[str, ...] = ()
+    """The keys that do something where there is nothing yet."""
     FAULTS: tuple[type[Exception], ...] = ()
 
     def __init__(self) -> None:
@@ -131,8 +137,19 @@ class NamedList(Narrowed[_T], inherit_bindings=False):
         box = self.query_one("#named")
         count = f" · {len(self._names)}" if self._names else ""
         box.border_title = Content(f"{self.TITLE_TEXT}{count}")
-        typed = f"{sanitise(self._typed, newlines=False)}▏" if self._typed else self.HINT
+        box.set_class(not self._names, "-empty")
+        typed = (
+            f"{sanitise(self._typed, newlines=False)}▏"
+            if self._typed
+            else self._hint(box.size.width - _CORNERS)
+        )
         box.border_subtitle = Content(typed)
+
+    def _hint(self, room: int) -> str:
+        hints = list(self.HINTS if self._names else self.WITHOUT)
+        while hints and cell_len(" · ".join((*hints, "esc"))) > room:
+            hints.pop()
+        return " · ".join((*hints, "esc"))
 
     def say(self, sentence: str, *, alert: bool = False) -> None:
         """Say one sentence under the list."""

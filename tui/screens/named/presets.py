@@ -40,7 +40,8 @@ class PresetList(NamedList[Preset], inherit_bindings=False):
 
     BINDINGS = bindings("named")
     TITLE_TEXT = "presets"
-    HINT = "⏎ apply · ^N keep the present parameters · ^E edit · ^R rename · del · esc"
+    HINTS = ("⏎ apply", "^N keep the present ones", "^E edit", "del delete", "^R rename")
+    WITHOUT = ("^N keep the present parameters",)
     EMPTY = "There is no preset yet: ^N keeps the present parameters under a name."
     FAULTS = (NamedTablesError,)
 

@@ -32,7 +32,8 @@ class StyleList(NamedList[tuple[str, ...]], inherit_bindings=False):
 
     BINDINGS = bindings("styles", "named")
     TITLE_TEXT = "styles"
-    HINT = "space mark · ⏎ use · ^N new · ^E edit · ^R rename · del · ^O styles.csv · esc"
+    HINTS = ("space mark", "⏎ use", "^N new", "^E edit", "^O import", "del delete", "^R rename")
+    WITHOUT = ("^N new", "^O import styles.csv")
     EMPTY = "There is no style yet: ^N makes one of the present prompt, ^O takes A1111's styles.csv."
     FAULTS = (NamedTablesError,)
     SPACE_TYPES = False

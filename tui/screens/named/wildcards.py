@@ -35,7 +35,8 @@ class WildcardList(NamedList[str], inherit_bindings=False):
 
     BINDINGS = bindings("named")
     TITLE_TEXT = "wildcards"
-    HINT = "⏎ into the prompt · ^N new · ^E edit · ^R rename · del · esc"
+    HINTS = ("⏎ into the prompt", "^N new", "^E edit", "del delete", "^R rename")
+    WITHOUT = ("^N new",)
     EMPTY = "There is no wildcard yet: ^N makes a file; __its name__ in a prompt draws one of its lines."
     FAULTS = (WildcardError,)
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.timer import Timer
 
 from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
-from tui.actions import Group, Scope, bindings, footer
+from tui.actions import Group, Moment, Scope, bindings, footer
 from tui.durations import clock
 from tui.parameter_row import model_name
 from tui.screens.lists.chooser import Choice, Chooser
@@ -21,7 +22,7 @@ from tui.screens.queue.editing import show_recipe
 from tui.screens.queue.queueing import Item, QueueBook
 from tui.widgets.caption import Caption
 from tui.widgets.head import HeadLine
-from tui.widgets.notes import Notes
+from tui.widgets.notes import Notes, unbroken
 from tui.widgets.queue_list import QueueList, lines_of
 from tui.widgets.status import FooterLine, MessageLine, Tone
 
@@ -33,6 +34,8 @@ _EMPTY: Final = (
     "Nothing is made, nothing waits. Enter in the studio makes an image; ⌥e makes one after another."
 )
 _LONGEST: Final = 400
+_SHOW_DELAY: Final = 0.03
+"""Seconds between two looks at what has changed."""
 _WIDTHS: Final = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _HEIGHTS: Final = [(0, "-short"), (32, "-tall"), (50, "-high")]
 
@@ -54,6 +57,7 @@ class QueueScreen(Screen[None], inherit_bindings=False):
         "one with which the engine died twice is set aside. ▸ is made now, ‖ is held, ! failed, ✓ is made."
     )
     app: SdtuiApp
+    _showing: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """The list, and in full what is under the cursor."""
@@ -67,9 +71,11 @@ class QueueScreen(Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Show what there is, and follow it."""
-        self.query_one(FooterLine).show(footer("queue"))
-        self.app.queueing.watch(self._show)
+        self.app.queueing.watch(self._changed)
         self._show()
+        job, sentence = self.app.queueing.editing.take_news()
+        self._list.go_to(job)
+        self.say(sentence)
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""
@@ -85,7 +91,14 @@ class QueueScreen(Screen[None], inherit_bindings=False):
 
     # What is shown
 
+    def _changed(self) -> None:
+        if self._showing is None:  # a thousand jobs may come at once
+            self._showing = self.set_timer(_SHOW_DELAY, self._show)
+
     def _show(self) -> None:
+        self._showing = None
+        if not self.query(HeadLine):
+            return  # the app is being left, and its parts go one after another
         now = clock_time()
         view = self.app.studio.view
         self.query_one(HeadLine).show((model_name(view.model), view.device))
@@ -95,8 +108,9 @@ class QueueScreen(Screen[None], inherit_bindings=False):
         self._list.show(lines_of(self._book, now), _EMPTY)
 
     def on_queue_list_moved(self) -> None:
-        """Say in full what is under the cursor."""
+        """Say in full what is under the cursor, and name its keys."""
         item = self._list.item
+        self.query_one(FooterLine).show(footer(_moment(item)))
         about, reason = self.query_one("#queue-about", Notes), self.query_one("#queue-reason", Notes)
         about.show(*(_described(item) if item is not None else ()))
         reason.show(item.message if item is not None and item.message else self._book.notice)
@@ -226,6 +240,12 @@ class QueueScreen(Screen[None], inherit_bindings=False):
         self.say(said, tone="alert" if fault else "bright")
 
 
+def _moment(item: Item | None) -> Moment:
+    if item is None:
+        return "queue_empty"
+    return "queue_ended" if item.state in ("failed", "done") else "queue"
+
+
 def clock_time() -> float:
     """Seconds since 1970."""
     return time.time()
@@ -257,4 +277,4 @@ def _described(item: Item) -> list[str]:
         f"guidance {recipe.guidance_scale:g}", f"seed {recipe.seed}",
         *(Path(image).name for image in item.images[:1]),
     ]  # fmt: skip
-    return [prompt, " · ".join(fact for fact in facts if fact)]
+    return [prompt, " · ".join(unbroken(fact) for fact in facts if fact)]

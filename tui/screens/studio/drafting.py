@@ -32,6 +32,11 @@ class Drafting:
         """Keep what the panes say, as what was typed, while they are used for something else."""
         self._aside = self.read()
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether the panes are used for something else."""
+        return self._aside is not None
+
     def take_back(self) -> None:
         """Have the panes say it again."""
         draft, self._aside = self._aside, None

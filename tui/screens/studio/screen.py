@@ -223,6 +223,8 @@ class Studio(WordKeys, inherit_bindings=False):
             moment = "file" if focused.row in FILES else "parameters"
         elif focused is not None and focused is self.gallery.recent:
             moment = "recent"
+        elif self.drafting.is_aside:
+            moment = "job"
         self.query_one(FooterLine).show(footer(moment))
 
     async def on_footer_line_pressed(self, message: FooterLine.Pressed) -> None:

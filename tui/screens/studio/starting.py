@@ -10,6 +10,7 @@ from sdcore.spec.recipe import MAX_SIZE
 from tui.files import complete
 from tui.parameter_row import Files, absolute, short
 from tui.parameter_rows import BY_NAME, ROWS, multiple_of, size_text
+from tui.pictures import recent_images
 from tui.widgets.caption import Caption
 from tui.widgets.parameter_lines import file_name
 
@@ -112,10 +113,11 @@ class Starting:
 
     async def _pick(self, name: str) -> None:
         files, panel = BY_NAME[name].files, self._studio.parameters
-        folder = await asyncio.to_thread(_first_folder, files, self._studio.outputs)
+        folder, newest = await asyncio.to_thread(_first_folder, files, self._studio.outputs)
         from tui.screens.lists.files import FilePicker
 
-        path = await self._studio.app.push_screen_wait(FilePicker(name, files, panel.texts[name], folder))
+        present = panel.texts[name] or newest
+        path = await self._studio.app.push_screen_wait(FilePicker(name, files, present, folder))
         if path is not None:
             panel.set_texts({name: short(str(path))})
 
@@ -270,10 +272,12 @@ def _open_mask(image: str, mask: str) -> tuple[Image, Mask]:
     return picture, Mask(mask_size(picture.size), read_input(mask) if mask else None)
 
 
-def _first_folder(files: Files, outputs: Path) -> Path:
-    """Where to look first for a file of a kind. Imports what the picker needs, which takes its time, too."""
+def _first_folder(files: Files, outputs: Path) -> tuple[Path, str]:
+    """Where to look first for a file of a kind, and the newest of ours, "" where there is none. Imports what the picker
+    needs, which takes its time, too."""
     import tui.screens.lists.files  # noqa: F401
     from sdcore.library.paths import models_dir
 
+    newest = recent_images(outputs, 1) if files == "image" else []
     folder = outputs if files == "image" else models_dir()
-    return folder if folder.is_dir() else Path.home()
+    return folder if folder.is_dir() else Path.home(), str(newest[0].absolute()) if newest else ""

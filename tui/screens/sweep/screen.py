@@ -17,16 +17,15 @@ from sdcore.spec.recipe import Recipe
 from sdcore.spec.sweep.axes import AXES
 from sdcore.spec.sweep.expand import LETTERS, Plan, Sweep, SweepError
 from tui.actions import Group, Moment, Scope, bindings, footer
-from tui.durations import clock
 from tui.line.stock import all_models
 from tui.parameter_row import model_name
-from tui.screens.library.viewer import Viewer
+from tui.screens.library.viewer import Files, Viewer
 from tui.screens.lists.chooser import Choice, Chooser
 from tui.screens.studio.screen import Studio
 from tui.screens.sweep import files as sweep_files
 from tui.screens.sweep.run import UNDER_WAY, Spot, SweepRun
 from tui.screens.sweep.sources import Sources
-from tui.screens.sweep.words import counts, described, run_facts, spot_facts
+from tui.screens.sweep.words import counts, described, expected, run_facts, spot_facts
 from tui.widgets.caption import Caption
 from tui.widgets.head import HeadLine
 from tui.widgets.line_input import LineInput
@@ -70,6 +69,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         self._timer: Timer | None = None
         self._telling: Timer | None = None
         self._expanded: tuple[Plan, Recipe, Sweep] | None = None
+        self._built = False
 
     def compose(self) -> ComposeResult:
         """Form and grid, of which one is seen."""
@@ -83,13 +83,26 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         yield MessageLine(id="message")
         yield FooterLine(id="footer")
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
+        """Show which of them it is; what is in it comes after the first paint."""
+        self._show_which(form=self.app.sweeping.run is None)
+        self.run_worker(self._build(), group="ways")
+
+    async def _build(self) -> None:
         """Show the sweep that there is, or the form."""
-        sweeping = self.app.sweeping
+        sweeping, painted = self.app.sweeping, asyncio.Event()
+        self.call_after_refresh(painted.set)
+        await painted.wait()
+        await self._form.build()
         self._form.fill(sweeping.plan or Plan())
+        self._built = True
         self._show_face(form=sweeping.run is None)
         sweeping.watch(self._changed)
         self.run_worker(self._open(), group="open")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Nothing can be done before all is there, but to go."""
+        return self._built or action == "back"
 
     async def _open(self) -> None:
         """What takes its time: the sweep of an earlier run of the app, and what was measured before."""
@@ -121,9 +134,12 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         """Whether the form is seen, and not the grid."""
         return not self._form.has_class("-hidden")
 
-    def _show_face(self, *, form: bool) -> None:
+    def _show_which(self, *, form: bool) -> None:
         self._form.set_class(not form, "-hidden")
         self.query_one("#sweep-pane").set_class(form, "-hidden")
+
+    def _show_face(self, *, form: bool) -> None:
+        self._show_which(form=form)
         self.say("")
         self._show_footer()
         if form:
@@ -200,20 +216,10 @@ class SweepScreen(Screen[None], inherit_bindings=False):
             return None
         if plan == form.plan:
             self._expanded = plan, recipe, sweep
-            told = await asyncio.to_thread(self._told, sweep)
+            able = [cell.recipe for cell in sweep.able]
+            told = await asyncio.to_thread(lambda: expected(able, self._expected(able)))
             form.tell(told, sweep.notes, counts(sweep))
         return sweep
-
-    def _told(self, sweep: Sweep) -> str:
-        recipes = [cell.recipe for cell in sweep.able]
-        images = sum(recipe.batch_size for recipe in recipes)
-        seconds = self._expected(recipes)
-        count = f"{images} image{'s' * (images != 1)}"
-        return (
-            f"{count}, about {clock(seconds)}"
-            if seconds is not None
-            else f"{count}; how long they take is not known yet"
-        )
 
     def _expected(self, recipes: Sequence[Recipe]) -> float | None:
         loaded = self.app.studio.view.model
@@ -322,7 +328,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
             if last is not None:
                 self._grid.go_to(spots[last][0].place)
 
-        self.app.push_screen(Viewer([path for _, path in spots], place), left)
+        self.app.push_screen(Viewer(Files([path for _, path in spots]), place), left)
 
     def action_move(self, columns: int, rows: int) -> None:
         """Move the cursor; in the form, go on to the next part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sdcore.spec.recipe import Recipe
@@ -20,6 +21,17 @@ def described(recipe: Recipe) -> str:
     prompt = " ".join(recipe.prompt.split())
     shown = prompt if len(prompt) <= _LONGEST else f"{prompt[: _LONGEST - 2].rstrip()}…"
     return f"Varies what is in the studio: “{shown}” · {' · '.join(_facts(recipe))}"
+
+
+def expected(recipes: Sequence[Recipe], seconds: float | None) -> str:
+    """How many images there will be, and how long they take, None where that is not known."""
+    images = sum(recipe.batch_size for recipe in recipes)
+    count = f"{images} image{'s' * (images != 1)}"
+    return (
+        f"{count}; how long they take is not known yet"
+        if seconds is None
+        else f"{count}, about {clock(seconds)}"
+    )
 
 
 def counts(sweep: Sweep) -> list[str]:
