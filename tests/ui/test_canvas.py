@@ -17,7 +17,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.term.frames import LiveStrip
-from tui.term.pacing import CURSOR_POSITION_REQUEST, Pacer
+from tui.term.pacing import CURSOR_POSITION_REQUEST, Pacer, Purse
 from tui.widgets.canvas import UNREADABLE, Canvas
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -302,3 +302,37 @@ async def test_no_colour_means_greys() -> None:
         await pilot.pause()
         red, green, blue = background(app, 30, 6)
         assert red == green == blue
+
+
+async def test_where_bytes_are_dear_an_image_is_coarse_until_the_line_rests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = Host()
+    app.low_bandwidth = True  # type: ignore[attr-defined]
+    app.purse = Purse()  # type: ignore[attr-defined]
+    image = Image.frombytes("RGB", (64, 64), noise(64, 64))
+    monkeypatch.setattr("tui.term.pacing.REST", 0.3)
+    async with app.run_test(size=(50, 12)) as pilot:
+
+        def colours() -> int:
+            return len({cell[2] for line in cells(app) for cell in line[10:]})
+
+        app.purse.spend(1)  # type: ignore[attr-defined]
+        app.canvas.show_image(image)
+        await until(pilot, lambda: colours() > 5)
+        coarse = colours()
+        await until(pilot, lambda: not app.canvas.picture_waits and colours() > 2 * coarse)
+        assert app.canvas.image is image
+
+
+async def test_cells_that_are_nearly_right_stay_as_they_are() -> None:
+    app = Host()
+    async with app.run_test(size=(50, 12)) as pilot:
+        app.canvas.show_frame(8, 8, solid((100, 100, 100)))
+        await pilot.pause()
+        before = background(app, 30, 6)
+        app.canvas.show_frame(8, 8, solid((106, 100, 95)))
+        await pilot.pause(0.2)
+        assert background(app, 30, 6) == before
+        app.canvas.show_frame(8, 8, solid((140, 100, 95)))
+        await until(pilot, lambda: background(app, 30, 6) != before)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from textual.app import App, ComposeResult
 
+from tui.term.pacing import Purse
 from tui.widgets.filmstrip import Filmstrip, thumbnail
 
 
@@ -180,3 +181,33 @@ def test_formats_nobody_asked_for_stay_closed(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     Image.new("RGB", (8, 8)).save(path, format="PPM")
     assert thumbnail(path, 5, 10, "truecolor") is None
+
+
+async def test_where_bytes_are_dear_a_new_image_waits_for_a_rest_and_is_coarse_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(app: Host) -> int:
+        """How many colours the first thumbnail is drawn in."""
+        return len({colour for y in range(5) for _, colour in row(app, y)[1:11]})
+
+    path = tmp_path / "gradient.png"
+    Image.linear_gradient("L").rotate(90).convert("RGB").save(path)
+    monkeypatch.setattr("tui.term.pacing.REST", 0.3)
+    app = Host()
+    app.low_bandwidth, app.purse = True, Purse()  # type: ignore[attr-defined]
+    async with app.run_test(size=(40, 6)) as pilot:
+        app.purse.spend(1)  # type: ignore[attr-defined]
+        app.strip.add(path)
+        await pilot.pause()
+        assert not app.workers
+        monkeypatch.setattr("tui.widgets.filmstrip._LATEST", 0.0)
+        app.strip.set_paths([path])
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        coarse = drawn(app)
+        assert coarse > 1
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if drawn(app) > coarse:
+                break
+        assert drawn(app) > coarse

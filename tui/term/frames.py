@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.segment import Segment
 from textual.strip import Strip
 
-from tui.term.palette import LIVE_BITS, Depth, depth_of, quantise, sgr_codes
+from tui.term.cells import CellLine, cell_lines
+from tui.term.palette import LIVE_BITS, Depth, depth_of, quantise
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from tui.term.palette import Bytes, Codes
 
-_RESET: Final = "\x1b[0m"
 _NEEDED: Final = frozenset({"_segments", "_cell_length", "_cell_count", "_render_cache"})
 STRIP_IS_KNOWN: Final = _NEEDED.issubset(getattr(Strip, "__slots__", ()))
 """Whether this Textual's Strip has the attributes that a `LiveStrip` fills."""
@@ -40,48 +40,37 @@ def frame_codes(pixels: Bytes, depth: Depth, bits: int = LIVE_BITS) -> Codes:
 
 def ansi_lines(codes: Codes, depth: Depth) -> list[str]:
     """A finished line for every two rows of codes: only colour changes are written, and a line ends reset."""
-    foreground, background = sgr_codes(depth)
-    lines: list[str] = []
-    for upper_row, lower_row in zip(codes[::2].tolist(), codes[1::2].tolist(), strict=True):
-        parts: list[str] = []
-        append = parts.append
-        fg = bg = -1
-        for upper, lower in zip(upper_row, lower_row, strict=True):
-            if upper == lower:
-                if upper == bg:
-                    append(" ")
-                else:
-                    append(f"\x1b[{background[upper]}m ")
-                    bg = upper
-            elif upper == bg:
-                if lower == fg:
-                    append("▄")
-                else:
-                    append(f"\x1b[{foreground[lower]}m▄")
-                    fg = lower
-            elif lower == fg:
-                append(f"\x1b[{background[upper]}m▄")
-                bg = upper
-            else:
-                append(f"\x1b[{foreground[lower]};{background[upper]}m▄")
-                fg = lower
-                bg = upper
-        append(_RESET)
-        lines.append("".join(parts))
-    return lines
+    return [line.whole() for line in cell_lines(codes, depth)]
 
 
 class LiveStrip(Strip):
-    """A strip that is a finished string; `make_segments` is called only when something cuts or styles it."""
+    """A strip that is a finished string; `make_segments` is called only when something cuts or styles it.
 
-    __slots__ = ("_made", "_make_segments")
+    A string that is given as a function is made when it is asked for. `parts` are what the strip is made of, from left
+    to right, where that is known: the screen's copy tells these apart.
+    """
 
-    def __init__(self, ansi: str, cell_length: int, make_segments: Callable[[], list[Segment]]) -> None:
+    __slots__ = ("_made", "_make_ansi", "_make_segments", "parts")
+
+    def __init__(
+        self,
+        ansi: str | Callable[[], str],
+        cell_length: int,
+        make_segments: Callable[[], list[Segment]],
+        parts: Sequence[Strip | CellLine] = (),
+    ) -> None:
         self._made: list[Segment] | None = None
         self._make_segments = make_segments
+        self.parts = parts
         super().__init__((), cell_length)
-        self._render_cache = ansi
+        self._make_ansi = (lambda: ansi) if isinstance(ansi, str) else ansi
         self._cell_count = cell_length
+
+    def render(self, console: Console) -> str:
+        """The finished string, whatever the console."""
+        if self._render_cache is None:
+            self._render_cache = self._make_ansi()
+        return self._render_cache
 
     if not TYPE_CHECKING:
 
@@ -101,12 +90,17 @@ class LiveStrip(Strip):
 
 
 def live_strip(
-    ansi: str, cell_length: int, make_segments: Callable[[], list[Segment]], plain: bool = False
+    ansi: str | Callable[[], str],
+    cell_length: int,
+    make_segments: Callable[[], list[Segment]],
+    parts: Sequence[Strip | CellLine] = (),
+    *,
+    plain: bool = False,
 ) -> Strip:
     """A `LiveStrip`; a plain Strip of segments if `plain` or where Textual's Strip is not the one we know."""
     if plain or not STRIP_IS_KNOWN:
         return Strip(make_segments(), cell_length)
-    return LiveStrip(ansi, cell_length, make_segments)
+    return LiveStrip(ansi, cell_length, make_segments, parts)
 
 
 def frame_strips(
@@ -117,18 +111,22 @@ def frame_strips(
 
     width = len(left.text) + codes.shape[1] + len(right.text)
     before, after = (blank_ansi(segment, depth) for segment in (left, right))
+    margins = [
+        live_strip(blank, len(segment.text), lambda segment=segment: [segment], plain=plain)  # type: ignore[misc]
+        for blank, segment in ((before, left), (after, right))
+    ]
 
-    def segments_for(row: int) -> Callable[[], list[Segment]]:
+    def strip(row: int, line: CellLine) -> Strip:
         def make() -> list[Segment]:
             middle = segments_of(codes[2 * row : 2 * row + 2], depth)[:-1]
             return [segment for segment in (left, *middle, right) if segment.text]
 
-        return make
+        def ansi() -> str:
+            return f"{before}{line.whole()}{after}"
 
-    return [
-        live_strip(f"{before}{line}{after}", width, segments_for(row), plain)
-        for row, line in enumerate(ansi_lines(codes, depth))
-    ]
+        return live_strip(ansi, width, make, (margins[0], line, margins[1]), plain=plain)
+
+    return [strip(row, line) for row, line in enumerate(cell_lines(codes, depth))]
 
 
 def joined(strips: Sequence[Strip], console: Console) -> Strip:
@@ -136,8 +134,11 @@ def joined(strips: Sequence[Strip], console: Console) -> Strip:
     if not any(isinstance(strip, LiveStrip) for strip in strips):
         return Strip.join(strips)
     width = sum(strip.cell_length for strip in strips)
-    ansi = "".join(strip.render(console) for strip in strips)
-    return LiveStrip(ansi, width, lambda: [segment for strip in strips for segment in strip])
+
+    def ansi() -> str:
+        return "".join(strip.render(console) for strip in strips)
+
+    return LiveStrip(ansi, width, lambda: [segment for strip in strips for segment in strip], strips)
 
 
 def blank_ansi(segment: Segment, depth: Depth) -> str:

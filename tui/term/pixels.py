@@ -110,9 +110,15 @@ def fit(image_w: int, image_h: int, cells_w: int, cells_h: int) -> tuple[int, in
     return max(1, columns), max(1, rows)
 
 
-def resize(image: Image.Image, columns: int, rows: int) -> Image.Image:
-    """`image` as RGB, one pixel a column and two a row: Lanczos when it shrinks, bicubic when it grows."""
+def resize(image: Image.Image, columns: int, rows: int, grain: int = 1) -> Image.Image:
+    """`image` as RGB, one pixel a column and two a row: Lanczos when it shrinks, bicubic when it grows. With a `grain`
+    so many columns share a pixel, and so many half rows."""
     size = (columns, 2 * rows)
+    if grain > 1:
+        few = flatten(image).resize(
+            (max(1, columns // grain), max(1, 2 * rows // grain)), Image.Resampling.BOX
+        )
+        return few.resize(size, Image.Resampling.NEAREST)
     if image.size == size:
         return flatten(image)
     shrinks = columns < image.width
@@ -124,7 +130,11 @@ def resize(image: Image.Image, columns: int, rows: int) -> Image.Image:
     )
 
 
-def segment_lines(image: Image.Image, columns: int, rows: int, depth: Depth) -> list[list[Segment]]:
-    """`image` resized to exactly `columns` x `rows` cells, as `rows` lists of segments."""
-    rendered = Pixels.from_image(resize(image, columns, rows), renderer=HalfCellRenderer(depth=depth))
+def segment_lines(
+    image: Image.Image, columns: int, rows: int, depth: Depth, grain: int = 1
+) -> list[list[Segment]]:
+    """`image` resized to exactly `columns` x `rows` cells, as `rows` lists of segments; its pixels are `grain` columns
+    wide and as high, and of fewer colours where that is more than one."""
+    renderer = HalfCellRenderer(depth=depth, bits=6 if grain == 1 else 4)
+    rendered = Pixels.from_image(resize(image, columns, rows, grain), renderer=renderer)
     return list(Segment.split_lines(rendered._segments.segments if rendered._segments else []))

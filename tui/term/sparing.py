@@ -8,29 +8,39 @@ public: an update of another kind is written as it is, and the copy forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.color import ColorSystem
+from rich.segment import Segment
 from textual._cells import cell_len
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.strip import Strip
 
+from tui.term.cells import RESET, CellLine
 from tui.term.frames import LiveStrip
 
 if TYPE_CHECKING:
     from rich.console import Console
     from textual.geometry import Region
-    from textual.strip import Strip
 
-_Piece = tuple[int, object]
-"""Where a piece ends (the column behind it), and what it is: equal if its text and style are."""
+_COLOURS: Final = re.compile(r"\x1b\[(38;(?:5;\d+|2;\d+;\d+;\d+));(48;(?:5;\d+|2;\d+;\d+;\d+))m")
+
+_Part = str | CellLine | Segment | tuple[Segment, ...]
+"""Something that is written in one go: a finished string, cells, or text in a style."""
+
+_Piece = tuple[int, _Part]
+"""Where it ends (the column behind it), and what it is."""
 
 
 class ScreenCopy:
     """What the terminal shows, as far as it is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, spend: Callable[[int], object] = lambda count: None) -> None:
         self._lines: dict[int, dict[int, _Piece]] = {}
+        self.spend = spend
+        """Hears how many bytes each update takes."""
 
     def forget(self) -> None:
         """Something else wrote to the terminal: all that comes is written whole once more."""
@@ -54,14 +64,23 @@ class ScreenCopy:
         """Take a strip at column `x` of line `y` into the copy; yields what is new: its first column, the one behind
         it, and what is to be written."""
         line = self._lines.setdefault(y, {})
-        for begin, end, key, text in _pieces(x, strip, console):
-            piece = (end, key)
-            if line.get(begin) == piece:
+        for begin, end, part in _pieces(x, strip, console):
+            piece, shown = (end, part), line.get(begin)
+            if shown == piece:
                 continue
+            first, last = begin, end
+            if not isinstance(part, CellLine):
+                text = _written(part, console)
+            elif shown is not None and shown[0] == end and isinstance(shown[1], CellLine):
+                first_new, behind, text = part.over(shown[1])
+                first, last = begin + first_new, begin + behind
+            else:
+                text = part.whole()
             for at in [at for at, (until, _) in line.items() if at < end and until > begin]:
                 del line[at]
             line[begin] = piece
-            yield begin, end, text
+            if text:
+                yield first, last, text
 
     def take(self, y: int, x: int, strip: Strip, console: Console) -> None:
         """Take a strip into the copy that is written whole."""
@@ -69,29 +88,53 @@ class ScreenCopy:
             pass
 
 
-def _pieces(x: int, strip: Strip, console: Console) -> Iterator[tuple[int, int, object, str]]:
-    """The pieces of a strip: first column, column behind it, what it is, and how it is written.
+def _pieces(x: int, strip: Strip, console: Console) -> Iterator[tuple[int, int, _Part]]:
+    """The pieces of a strip: first column, column behind it, and what it is.
 
-    A finished string is one piece. So is a strip with characters that terminals do not agree about the width of: where
-    one of them is wider than thought, only a line that is written in one go stays together.
+    A finished string is one piece, or as many as it was made of; of half blocks it is seen cell by cell what is new.
+    All characters are one piece, too, of a strip with some that terminals do not agree about the width of: where one is
+    wider than thought, only a line that is written in one go stays together.
     """
     if isinstance(strip, LiveStrip):
-        text = strip.render(console)
-        yield x, x + strip.cell_length, text, text
+        for part in strip.parts or (strip,):
+            end = x + part.cell_length
+            if isinstance(part, CellLine):
+                yield x, end, part
+            elif part is strip:
+                yield x, end, strip.render(console)
+            elif part.cell_length:
+                yield from _pieces(x, part, console)
+            x = end
         return
     segments = list(strip)
     if any(
         segment.control or (not segment.text.isascii() and _is_doubtful(segment.text)) for segment in segments
     ):
-        yield x, x + strip.cell_length, tuple(segments), strip.render(console)
+        yield x, x + strip.cell_length, tuple(segments)
         return
+    for segment in segments:
+        if segment.text:
+            end = x + len(segment.text)
+            yield x, end, segment
+            x = end
+
+
+def _written(part: str | Segment | tuple[Segment, ...], console: Console) -> str:
+    if isinstance(part, str):
+        return part
     system = console._color_system or ColorSystem.TRUECOLOR
-    for text, style, _ in segments:
-        end = x + len(text)
-        if text:
-            written = text if style is None else strip.render_style(style, text, color_system=system)
-            yield x, end, (text, style), written
-        x = end
+    return "".join(
+        text if style is None else Strip.render_style(style, text, color_system=system)
+        for text, style, _ in ([part] if isinstance(part, Segment) else part)
+    )
+
+
+def _colours_of(text: str) -> tuple[str, str]:
+    """What sets the foreground and the background of a text that has these throughout and nothing else; empty if it is
+    another."""
+    if text.count("\x1b") == 2 and text.endswith(RESET) and (found := _COLOURS.match(text)):
+        return found[1], found[2]
+    return "", ""
 
 
 def _is_doubtful(text: str) -> bool:
@@ -108,14 +151,22 @@ class _Difference(CompositorUpdate):
     def render_segments(self, console: Console) -> str:
         """What is to be written."""
         written: list[str] = []
-        at = (-1, -1)
+        at, colours = (-1, -1), ("", "")
         for y, x, strip in self._strips():
             for begin, end, text in self._copy.note(y, x, strip, console):
+                before, colours = colours, _colours_of(text)
+                if all(before) and all(colours):
+                    # what is set already is neither ended nor set again
+                    written[-1] = written[-1][: -len(RESET)]
+                    changes = ";".join(new for new, old in zip(colours, before, strict=True) if new != old)
+                    text = (f"\x1b[{changes}m" if changes else "") + text[text.index("m") + 1 :]
                 if at != (y, begin):
                     written.append(f"\x1b[{y + 1};{begin + 1}H")
                 written.append(text)
                 at = (y, end)
-        return "".join(written)
+        text = "".join(written)
+        self._copy.spend(len(text.encode()))
+        return text
 
     def _strips(self) -> Iterator[tuple[int, int, Strip]]:
         """Line, column and content of every part of the update."""
@@ -144,4 +195,6 @@ class _Whole(CompositorUpdate):
             for strip in line:
                 self._copy.take(y, x, strip, console)
                 x += strip.cell_length
-        return update.render_segments(console)
+        text = update.render_segments(console)
+        self._copy.spend(len(text.encode()))
+        return text

@@ -20,17 +20,21 @@ from tui.term.frames import depth_for
 from tui.term.graphics import overlay
 from tui.term.graphics.kitty import broken_off, deletion
 from tui.term.graphics.ways import pictures_of
-from tui.term.pacing import QUALITIES
+from tui.term.pacing import QUALITIES, Quality, is_spare, purse_of
 from tui.term.palette import warm_up
-from tui.widgets.drawing import FINE, Drawing, Means, Pane, draw
+from tui.widgets.drawing import FINE, MODEST, Drawing, Means, Pane, draw
 from tui.widgets.paced import Paced
 
 UNREADABLE: Final = "This image cannot be read."
 
 _FIRST_BATCH: Final = 1 << 16
 _LARGEST_BATCH: Final = 1 << 19
-_SLOW_BATCH: Final = 1 << 14
+_SLOW_BATCH: Final = 1 << 12
 """Characters of an image that are sent at once: keys wait behind them. Twice as many each time, while all is well."""
+_SETTLED: Final = 1.5
+"""Seconds after which the first screen has been drawn, mostly."""
+_BAND: Final = 4
+"""Lines of cells that are refined at once."""
 
 
 class Canvas(Paced):
@@ -60,11 +64,15 @@ class Canvas(Paced):
     class _Rendered(Message):
         """A thread drew picture number `serial` for a pane of `size`; None if it cannot be decoded."""
 
-        def __init__(self, serial: int, size: Size, drawing: Drawing | None) -> None:
+        def __init__(
+            self, serial: int, size: Size, drawing: Drawing | None, coarse: bool, refines: bool
+        ) -> None:
             super().__init__()
             self.serial = serial
             self.size = size
             self.drawing = drawing
+            self.coarse = coarse
+            self.refines = refines
 
     def __init__(self, hint: str = "", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -77,6 +85,10 @@ class Canvas(Paced):
         self._coming: Drawing | None = None
         self._pieces: deque[str] = deque()
         self._batch = _FIRST_BATCH
+        self._coarse = False
+        """Whether the coming image is to be refined once it is shown."""
+        self._refined: int | None = None
+        """The lines that are refined already, while the coming image refines the one that is shown."""
         self._serial = 0
 
     # -- what is shown ---------------------------------------------------------------------------------------
@@ -133,6 +145,11 @@ class Canvas(Paced):
         """Whether the newest live frame is not drawn yet, or an image is still to be sent."""
         return self._undrawn or self._coming is not None
 
+    @property
+    def refines(self) -> bool:
+        """Whether what waits refines an image that is shown."""
+        return self._refined is not None
+
     def draw_picture(self) -> None:
         """Draw the frame: all of it on the event loop, since it takes less than a hand-over to a thread. Or send a
         part of an image that is larger."""
@@ -147,14 +164,13 @@ class Canvas(Paced):
 
     # -- the finished image ----------------------------------------------------------------------------------
 
-    def _render_image(self) -> None:
+    def _render_image(self, *, refines: bool = False) -> None:
         self._serial += 1
         self._stop_sending()
         if self._image is None or not self.size:
             return
         image, serial, size = self._image, self._serial, self.size
-        # on a line that is too slow for live frames, what cannot be sent in parts is sent smaller
-        quality = self.pacer.quality if self.pacer.quality.bits < QUALITIES[0].bits else FINE
+        quality = self._last_quality() if refines else self._first_quality()
         drawn = partial(draw, image, self._pane(), self._means(), quality)
 
         def render() -> None:
@@ -163,7 +179,8 @@ class Canvas(Paced):
             with suppress(Exception):
                 drawing = drawn()
             if not get_current_worker().is_cancelled:
-                self.post_message(self._Rendered(serial, size, drawing))
+                coarse = quality.bits < MODEST.bits
+                self.post_message(self._Rendered(serial, size, drawing, coarse, refines))
 
         self.run_worker(render, thread=True, exclusive=True, group="canvas", exit_on_error=False)
 
@@ -174,13 +191,33 @@ class Canvas(Paced):
             return
         if message.drawing is None:
             self.show_hint(UNREADABLE)
-        elif message.drawing.pieces:
+        elif message.drawing.pieces or message.coarse or message.refines:
             self._coming = message.drawing
             self._pieces = deque(message.drawing.pieces)
             self._batch = _FIRST_BATCH
+            self._coarse = message.coarse
+            self._refined = 0 if message.refines else None
             self.draw_when_possible()
         else:
             self._show(message.drawing)
+
+    def _first_quality(self) -> Quality:
+        """What a finished image looks like at first: as live frames do where bytes are dear or the line is slow."""
+        self.pacer.spare = is_spare(self.app)
+        return self.pacer.quality if self.pacer.quality.bits < QUALITIES[0].bits else FINE
+
+    def _last_quality(self) -> Quality:
+        """What it looks like in the end."""
+        return MODEST if is_spare(self.app) else FINE
+
+    def _refine(self, serial: int) -> None:
+        """Refine the image that is shown, once the line is at rest."""
+        if serial != self._serial or self._image is None:
+            return
+        if (unrest := purse_of(self.app).unrest) > 0:
+            self.set_timer(unrest, partial(self._refine, serial))
+        else:
+            self._render_image(refines=True)
 
     # -- what goes to the terminal past the cells ------------------------------------------------------------
 
@@ -195,18 +232,31 @@ class Canvas(Paced):
             length += len(parts[-1])
         self._batch = min(2 * self._batch, _LARGEST_BATCH)
         self._write("".join(parts))
-        if self._pieces:
+        if self._pieces or self._refine_band(self._coming):
             self.call_after_refresh(self.draw_when_possible)
         else:
             drawing, self._coming = self._coming, None
+            self._refined = None
             self._show(drawing)
+            if self._coarse:
+                self._refine(self._serial)
+
+    def _refine_band(self, coming: Drawing) -> bool:
+        """Show the next lines of cells of an image that refines the one shown; false if there are none."""
+        if self._refined is None or self._strips is None or coming.number is not None or coming.overlay:
+            return False
+        begin, strips = self._refined, self._padded(list(coming.strips))
+        self._refined = end = begin + _BAND
+        self._strips[begin:end] = strips[begin:end]
+        self.refresh(Region(0, begin, self.size.width, _BAND))
+        return end < len(strips)
 
     def _stop_sending(self) -> None:
         if self._coming is not None:
             if self._pieces and len(self._pieces) < len(self._coming.pieces):
                 self._write(broken_off(tmux=pictures_of(self.app).tmux))
             self._take_away(self._coming)
-            self._coming = None
+            self._coming = self._refined = None
             self._pieces.clear()
 
     def _show(self, drawing: Drawing) -> None:
@@ -236,6 +286,7 @@ class Canvas(Paced):
     def _write(self, text: str) -> None:
         driver = self.app._driver
         if text and driver is not None and not self.app.is_headless:
+            purse_of(self.app).spend(len(text))
             driver.write(text)
 
     @property
@@ -246,7 +297,7 @@ class Canvas(Paced):
     def _drawn(self) -> list[Strip] | None:
         """The lines that can be drawn now: under a dialog those that may be tinted."""
         if self._drawing is not None and self._drawing.substitute is not None and self.is_covered:
-            strips = self._padded(self._drawing.substitute())
+            strips = self._padded(list(self._drawing.substitute()))
             return strips if self._strips is not None and len(strips) == len(self._strips) else self._strips
         return self._strips
 
@@ -258,7 +309,8 @@ class Canvas(Paced):
 
     def _means(self) -> Means:
         pictures = pictures_of(self.app)
-        return Means(pictures.way, pictures.numbers, tmux=pictures.tmux, cell=pictures.found.cell)
+        before = self._drawing.shown if self._drawing is not None else None
+        return Means(pictures.way, pictures.numbers, pictures.tmux, pictures.found.cell, before)
 
     def _padded(self, strips: list[Strip]) -> list[Strip]:
         """`strips` with blank lines above and below, as many as the pane is high."""
@@ -280,6 +332,7 @@ class Canvas(Paced):
     def on_mount(self) -> None:
         """Have the tables of the first frame made while nobody waits for them."""
         self.set_timer(0.1, self._warm_up)
+        self.set_timer(_SETTLED, self.measure_line)
 
     def _warm_up(self) -> None:
         self.run_worker(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from textual.strip import Strip
 from textual.worker import Worker, get_current_worker
 
 from tui.term.frames import depth_for
+from tui.term.pacing import COARSE, is_spare, purse_of, thumb_grain
 from tui.term.palette import Depth
 from tui.term.pixels import fit, segment_lines
 from tui.widgets.own_lines import OwnLines
@@ -26,13 +28,18 @@ from tui.widgets.own_lines import OwnLines
 GAP: Final = 2
 """Cells between two thumbnails: room for the bars that hug the chosen one."""
 
+_LATEST: Final = 10.0
+"""Seconds after which a new image is shown at the latest there."""
+_AT_ONCE: Final = 3
+"""How many thumbnails are refined in one rest of the line."""
+
 _KEPT: Final = 256
 _MAX_BYTES: Final = 256 << 20
 _MAX_PIXELS: Final = 64_000_000
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 
 Lines = list[list[Segment]]
-_Key = tuple[Path, int, int, Depth]
+_Key = tuple[Path, int, int, Depth, int]
 
 
 class Filmstrip(OwnLines, can_focus=True):
@@ -87,6 +94,11 @@ class Filmstrip(OwnLines, can_focus=True):
         self._first = 0
         self._thumbs: OrderedDict[_Key, Lines | None] = OrderedDict()
         self._worker: Worker[None] | None = None
+        self._fine: set[Path] = set()
+        """Where bytes are dear, the images that are shown as well as elsewhere."""
+        self._refining = False
+        self._due: float | None = None
+        """When the images that were added are to be shown at the latest."""
 
     # -- what is shown ---------------------------------------------------------------------------------------
 
@@ -114,7 +126,36 @@ class Filmstrip(OwnLines, can_focus=True):
         self._paths.insert(0, path)
         if self._chosen:
             self._chosen += 1
-        self._reveal()
+        if not is_spare(self.app):
+            self._reveal()
+        elif self._due is None:
+            self._due = time.monotonic() + _LATEST
+            self._reveal_at_rest()
+
+    def _reveal_at_rest(self) -> None:
+        """Show what was added, all of which moves: once the line is at rest, or has not been for long."""
+        if self._due is None:
+            return
+        wait = min(purse_of(self.app).unrest, self._due - time.monotonic())
+        if wait > 0:
+            self.set_timer(wait, self._reveal_at_rest)
+        else:
+            self._fine.clear()
+            self._reveal()
+
+    def _refine_at_rest(self) -> None:
+        """Show a few more of the thumbnails in view as well as can be, whenever the line is at rest."""
+        self._refining = False
+        if not is_spare(self.app) or not (
+            coarse := [one for one in self._in_view() if one not in self._fine]
+        ):
+            return
+        if (wait := purse_of(self.app).unrest) > 0:
+            self._refining = True
+            self.set_timer(wait, self._refine_at_rest)
+        else:
+            self._fine.update(coarse[:_AT_ONCE])
+            self._make_missing()
 
     # -- choosing --------------------------------------------------------------------------------------------
 
@@ -155,6 +196,7 @@ class Filmstrip(OwnLines, can_focus=True):
         visible = max(1, self.size.width // self._pitch)
         self._first = min(self._first, self._chosen, max(0, len(self._paths) - visible))
         self._first = max(self._first, self._chosen - visible + 1)
+        self._due = None
         self.refresh()
         self._make_missing()
 
@@ -165,7 +207,17 @@ class Filmstrip(OwnLines, can_focus=True):
         return self._paths[self._first : self._first + count]
 
     def _key(self, path: Path) -> _Key:
-        return path, self.size.height, 2 * self.size.height, depth_for(self.app)
+        grain = 1 if path in self._fine else thumb_grain(self.app)
+        return path, self.size.height, 2 * self.size.height, depth_for(self.app), grain
+
+    def _lines_of(self, path: Path) -> Lines | None:
+        """The thumbnail as it is to be, or the coarse one until that is made."""
+        key = self._key(path)
+        for one in (key, (*key[:-1], COARSE)):
+            if (lines := self._thumbs.get(one)) is not None:
+                self._thumbs.move_to_end(one)
+                return lines
+        return None
 
     def _make_missing(self) -> None:
         if not self.is_mounted or not self.size:
@@ -190,6 +242,8 @@ class Filmstrip(OwnLines, can_focus=True):
         while len(self._thumbs) > _KEPT:
             self._thumbs.popitem(last=False)
         self.refresh()
+        if not self._refining:
+            self._refine_at_rest()
 
     def on_resize(self) -> None:
         """Thumbnails are as high as the strip: make those that are missing at this height."""
@@ -215,23 +269,21 @@ class Filmstrip(OwnLines, can_focus=True):
         bar = self.get_component_rich_style("filmstrip--chosen")
         empty = self.get_component_rich_style("filmstrip--empty")
         segments: list[Segment] = []
-        depth = depth_for(self.app)
         for place, path in enumerate(self._in_view()):
             chosen = self._first + place == self._chosen
             segments.append(Segment("▐", bar) if chosen else Segment(" ", background))
-            segments += self._thumb_line((path, height, 2 * height, depth), y, background, empty)
+            segments += self._thumb_line(path, y, height, background, empty)
             segments.append(Segment("▌", bar) if chosen else Segment(" ", background))
         return Strip(segments).adjust_cell_length(width, background)
 
-    def _thumb_line(self, key: _Key, y: int, background: Style, empty: Style) -> list[Segment]:
-        """Line `y` of a thumbnail's box of cells: its pixels, or a dot while there are none."""
-        _, height, box, _ = key
-        lines = self._thumbs.get(key)
+    def _thumb_line(self, path: Path, y: int, height: int, background: Style, empty: Style) -> list[Segment]:
+        """Line `y` of a thumbnail's box of `2 * height` cells: its pixels, or a dot while there are none."""
+        box = 2 * height
+        lines = self._lines_of(path)
         if lines is None:
-            mark = ("×" if key in self._thumbs else "·") if y == height // 2 else " "
+            mark = ("×" if self._key(path) in self._thumbs else "·") if y == height // 2 else " "
             before, after = " " * (box // 2 - 1), " " * (box - box // 2)
             return [Segment(before, background), Segment(mark, empty), Segment(after, background)]
-        self._thumbs.move_to_end(key)
         above = (height - len(lines)) // 2
         if not 0 <= y - above < len(lines):
             return [Segment(" " * box, background)]
@@ -241,8 +293,9 @@ class Filmstrip(OwnLines, can_focus=True):
         return [Segment(" " * left, background), *line, Segment(" " * (box - used - left), background)]
 
 
-def thumbnail(path: Path, rows: int, columns: int, depth: Depth) -> Lines | None:
-    """The image at `path` fitted into a box of cells, as lines of segments; None if we cannot read it."""
+def thumbnail(path: Path, rows: int, columns: int, depth: Depth, grain: int = 1) -> Lines | None:
+    """The image at `path` fitted into a box of cells, as lines of segments; None if we cannot read it. Its pixels are
+    `grain` columns wide."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
@@ -252,7 +305,7 @@ def thumbnail(path: Path, rows: int, columns: int, depth: Depth) -> Lines | None
                 return None
             image.draft("RGB", (columns * 2, rows * 4))
             columns, rows = fit(*image.size, columns, rows)
-            return segment_lines(image, columns, rows, depth)
+            return segment_lines(image, columns, rows, depth, grain)
     except Exception:
         # Pillow's decoders raise nearly anything (struct.error, IndexError, ...) on a hostile file, and an
         # unreadable picture among the recent ones is no reason to trouble anybody

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.timer import Timer
 from textual.widget import Widget
 
-from tui.term.pacing import Pacer, ask_behind_frame
+from tui.term.pacing import LONGEST_DELAY, Pacer, ask_behind_frame, is_spare, purse_of
+
+_PATIENCE: Final = 8
+"""Refreshes that a picture is waited for: it may be out of sight."""
 
 
 class Paced(Widget):
@@ -25,11 +28,18 @@ class Paced(Widget):
         super().__init__(id=id, classes=classes)
         self.pacer = Pacer(self.FPS)
         self._pause: Timer | None = None
+        self._bytes = 0
+        """What the last picture took."""
 
     @property
     def picture_waits(self) -> bool:
         """Whether there is a picture that is not drawn yet."""
         raise NotImplementedError
+
+    @property
+    def refines(self) -> bool:
+        """Whether that picture only refines what is shown: it comes while the line is at rest, whatever it takes."""
+        return False
 
     def draw_picture(self) -> None:
         """Draw it: on the event loop, in a few milliseconds."""
@@ -41,19 +51,49 @@ class Paced(Widget):
             return
         covered = self.screen is not self.app.screen
         self.pacer.max_fps = self.COVERED_FPS if covered else self.FPS
-        self.pacer.spare = getattr(self.app, "low_bandwidth", False)
-        if (wait := self.pacer.wait()) > 0:
+        self.pacer.spare = is_spare(self.app)
+        wait = self.pacer.wait()
+        if self.pacer.spare and not self.refines:
+            wait = max(wait, purse_of(self.app).wait)
+        if wait > 0:
             self._pause = self.set_timer(wait, self._after_pause)
             return
+        counts = not self.refines
         self.draw_picture()
         asks = self.pacer.asks and not covered and not self.app.is_headless
         self.pacer.sent(asks)
+        self.call_after_refresh(self._picture_drawn, purse_of(self.app).spent, asks, counts)
+
+    def _picture_drawn(self, spent: int, asks: bool, counts: bool, patience: int = _PATIENCE) -> None:
+        # Textual calls after a refresh, but not always after that of this widget: asked too early, the terminal would
+        # answer for the frame before
+        if self._repaint_regions and patience:
+            self.call_after_refresh(self._picture_drawn, spent, asks, counts, patience - 1)
+            return
+        purse = purse_of(self.app)
+        self._bytes = purse.spent - spent
+        if counts:
+            self.pacer.cost(self._bytes)
+            purse.charge(self._bytes)
         if asks:
-            self.call_after_refresh(ask_behind_frame, self.app)
+            purse.asked()
+            ask_behind_frame(self.app)
+
+    def measure_line(self) -> None:
+        """Ask the terminal while nothing is under way: how long it takes is the line's own delay."""
+        if not self.app.is_headless and self.pacer.wait() <= 0:
+            self._bytes = 0
+            self.pacer.sent(asked=True)
+            ask_behind_frame(self.app)
 
     def terminal_answered(self) -> None:
         """To be called by the app's `on_cursor_position`: the terminal has drawn the last picture."""
-        self.pacer.answered()
+        purse = purse_of(self.app)
+        self.pacer.round_trip = min(self.pacer.round_trip, purse.round_trip)
+        if (seconds := self.pacer.answered()) is not None:
+            purse.took(self._bytes, seconds)
+            if seconds > LONGEST_DELAY and not self._bytes:
+                self.set_timer(LONGEST_DELAY, self.measure_line)
         self.end_pause()
         self.draw_when_possible()
 
