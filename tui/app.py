@@ -25,11 +25,8 @@ from tui.crash import report
 from tui.furnishing import Furnished
 from tui.keeping import Keeping, StartKeeper, start_keeper
 from tui.line.ending import SIGNALLED, Ending
-from tui.line.far_library import FarLibrary
 from tui.line.holding import EngineLine
-from tui.line.library import Library
 from tui.line.link import Listener, OpenEngine
-from tui.line.near_library import NearLibrary
 from tui.line.stock import FarStock, LocalStock, Stock
 from tui.places import Ways
 from tui.preferences import Preferences
@@ -70,7 +67,7 @@ class SdtuiApp(Furnished, inherit_bindings=False):
     ) -> None:
         super().__init__()
         self.stock: Stock = LocalStock()
-        self.library: Library = NearLibrary()
+        self.host = host
         self._outputs = outputs
         self._border = TextBorder()
         self.purse = Purse()
@@ -81,10 +78,8 @@ class SdtuiApp(Furnished, inherit_bindings=False):
         self.ways = Ways(self)
         self.line = EngineLine(self, open_engine)
         if host:
-            stock, library = FarStock(self.send), FarLibrary(self.send, host)
-            self.stock, self.library = stock, library
+            self.stock = stock = FarStock(self.send)
             self.listen(stock)
-            self.listen(library)
         self.preferences = Preferences(self)
         self.keeping = Keeping(self, None if host else start_keeper)
         self.ending = Ending(self)

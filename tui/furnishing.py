@@ -11,6 +11,7 @@ from tui.typeahead import TypeAhead
 
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
+    from tui.line.library import Library
     from tui.line.link import Listener
     from tui.screens.compare.comparing import Comparing
     from tui.screens.inspector.inspecting import Inspecting
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tui.screens.variations.varying import Varying
 
 _MODULES: Final = (
+    "tui.line.near_library",
+    "tui.line.far_library",
     "tui.screens.inspector.inspecting",
     "tui.screens.compare.comparing",
     "tui.screens.sweep.sweeping",
@@ -28,7 +31,18 @@ _MODULES: Final = (
 
 
 class Furnished(TypeAhead):
-    """An app with ways into its other screens, each of which listens to the engine."""
+    """An app with ways into its other screens, each of which listens to the engine. With a `host` the engine and the
+    images are on another machine."""
+
+    host = ""
+
+    @cached_property
+    def library(self) -> Library:
+        """The images that the library screen browses."""
+        from tui.line.far_library import FarLibrary
+        from tui.line.near_library import NearLibrary
+
+        return FarLibrary(self._self.send, self.host) if self.host else NearLibrary()
 
     @cached_property
     def inspecting(self) -> Inspecting:
@@ -68,7 +82,8 @@ class Furnished(TypeAhead):
     async def furnish(self) -> list[Listener]:
         """All of it; what has to be imported is, on a thread."""
         await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _MODULES])
-        return [self.inspecting, self.comparing, self.sweeping, self.varying, self.queueing]
+        far = cast("list[Listener]", [self.library] if self.host else [])
+        return [self.inspecting, self.comparing, self.sweeping, self.varying, self.queueing, *far]
 
     @property
     def _self(self) -> SdtuiApp:

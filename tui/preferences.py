@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from textual.signal import Signal
 
 from sdcore.library import config
-from sdcore.library.config import MISSING, Problem, Settings, SettingsError
+from sdcore.library.config import Problem, Settings, SettingsError
+from sdcore.library.setting import MISSING
 from tui.actions import BY_NAME
 from tui.actions.remap import Keymap, remap, remapping
 from tui.theme import theme_for

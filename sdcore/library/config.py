@@ -13,9 +13,8 @@ from typing import Annotated, Any, Final, get_args, get_type_hints
 import msgspec
 
 from sdcore.atomic import held, write_atomically
-from sdcore.library import paths, toml_text
-from sdcore.library.setting import Setting, choice, folder, folders, key_table, number, switch, text
-from sdcore.library.toml_text import MISSING
+from sdcore.library import paths
+from sdcore.library.setting import MISSING, Setting, choice, folder, folders, key_table, number, switch, text
 from sdcore.spec.sanitise import sanitise
 
 COLORS: Final = ("auto", "truecolor", "256", "16")
@@ -59,8 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "How often the image so far is drawn, at most. Fewer are kinder to a slow line.", zero="no preview",
     )] = 10.0  # fmt: skip
     low_bandwidth: Annotated[bool, switch(
-        "Slow line", "Look", "Few and coarse previews, for a line where every kilobyte is felt; finished images are "
-        "drawn as ever.",
+        "Slow line", "Look", "Few and coarse previews, for a line where every kilobyte is felt; finished images come "
+        "coarse, too, and are refined when the line rests.",
     )] = False  # fmt: skip
     outputs: Annotated[str, folder(
         "Images go to", "Folders", "The folder of the images, with one in it for each day. Empty: the usual one.",
@@ -147,6 +146,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     def problem(self, said: str, *way: str) -> Problem:
         """A problem of the setting at `way`, with the number of its line."""
+        from sdcore.library import toml_text
+
         line = toml_text.line_of(self.source, *way)
         return Problem(name=".".join(way), sentence=f"{self.file}{f' line {line}' if line else ''}: {said}")
 
@@ -253,6 +254,8 @@ def change(values: Mapping[str, Any], path: Path | None = None) -> None:
     out of the file; of a table the entries that are given are set, or taken out where they are `MISSING`. Raises
     `SettingsError`, and the file is as it was.
     """
+    from sdcore.library import toml_text  # to read the settings it is not needed
+
     try:
         path = Path(os.path.realpath(path or config_file()))  # a link to the file stays a link
         with held(path.parent):

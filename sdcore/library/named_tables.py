@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sdcore.atomic import write_atomically
 from sdcore.library import toml_text
-from sdcore.library.toml_text import MISSING, UnsafeError
+from sdcore.library.setting import MISSING
+from sdcore.library.toml_text import UnsafeError
 from sdcore.spec.sanitise import sanitise
 
 MAX_BYTES: Final = 4 * 1024 * 1024

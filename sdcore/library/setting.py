@@ -22,6 +22,9 @@ EFFECTS: Final[dict[Effect, str]] = {
     "engine": "It counts from the next time that the engine starts (sdtui stop ends it).",
 }
 
+MISSING: Final = object()
+"""In the place of a value: the setting is not in the file."""
+
 GROUPS: Final = ("Look", "Folders", "Making", "Engine", "Keys")
 """The parts of the settings screen, in its order."""
 

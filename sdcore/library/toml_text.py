@@ -16,11 +16,10 @@ from typing import Any, Final
 
 import msgspec
 
+from sdcore.library.setting import MISSING
+
 _CLOSES: Final = ("]", "}", '"""', "'''")
 """A line that ends a value of many lines holds one of these."""
-
-MISSING: Final = object()
-"""In the place of a value: the setting is not in the file."""
 
 
 class UnsafeError(Exception):

@@ -154,9 +154,7 @@ async def test_words_parameters_and_pixels_need_no_trace(
         assert "negative  +people" in text
         assert "guidance scale  7.5 → 9.0" in text
         assert "seed" not in text
-        assert "25.0% of pixels differ, by 130 at most" in str(
-            screen.query_one(Differences).border_subtitle
-        )
+        assert "25.0% of pixels differ, by 130 at most" in str(screen.query_one(Differences).border_subtitle)
         assert apart(screen) == NO_TRACE
         assert not screen.query_one(BarPlot).display
 

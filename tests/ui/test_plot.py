@@ -7,7 +7,7 @@ import math
 import pytest
 from textual.app import App, ComposeResult
 
-from tui.widgets.plot import SchedulePlot, plot_dots
+from tui.widgets.plot import Curve, SchedulePlot
 
 FALLING = [14.6 * (1 - step / 30) ** 2 for step in range(31)]
 
@@ -45,16 +45,14 @@ def heights(bits: list[list[int]]) -> list[int]:
 
 
 def test_the_line_falls_from_corner_to_corner() -> None:
-    bits, now = plot_dots(FALLING, 22, 8, None)
-    tops = heights(bits)
+    tops = heights(Curve(FALLING, 22, 8).dots())
     assert tops == sorted(tops)
     assert tops[0] == 0
     assert tops[-1] == 31
-    assert now is None
 
 
 def test_a_steep_line_has_no_gaps() -> None:
-    bits, _ = plot_dots([10.0, 10.0, 0.0, 0.0], 12, 6, None)
+    bits = Curve([10.0, 10.0, 0.0, 0.0], 12, 6).dots()
     lit = [any(row[x] for row in bits) for x in range(12)]
     assert all(lit)
     assert all(any(cell for cell in row) for row in bits)
@@ -62,16 +60,17 @@ def test_a_steep_line_has_no_gaps() -> None:
 
 @pytest.mark.parametrize(("step", "cell"), [(0, (0, 0)), (30, (21, 7))])
 def test_the_dot_stands_on_the_line(step: int, cell: tuple[int, int]) -> None:
-    bits, now = plot_dots(FALLING, 22, 8, step)
-    assert now == cell
-    assert bits[cell[1]][cell[0]]
+    curve = Curve(FALLING, 22, 8)
+    assert curve.cell(step) == cell
+    assert curve.dots()[cell[1]][cell[0]]
 
 
 def test_every_step_has_its_dot_on_the_line() -> None:
+    curve = Curve(FALLING, 22, 8)
+    bits = curve.dots()
     for step in range(31):
-        bits, now = plot_dots(FALLING, 22, 8, step)
-        assert now is not None
-        assert bits[now[1]][now[0]]
+        x, y = curve.cell(step)
+        assert bits[y][x]
 
 
 async def test_past_dot_and_future_differ() -> None:

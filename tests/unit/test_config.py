@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdcore.library import config
-from sdcore.library.config import MISSING, SETTINGS, Settings, SettingsError, change, fault_of, load, save
-from sdcore.library.setting import GROUPS
+from sdcore.library.config import SETTINGS, Settings, SettingsError, change, fault_of, load, save
+from sdcore.library.setting import GROUPS, MISSING
 from tui.term.colour import FLAGS
 
 

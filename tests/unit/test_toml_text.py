@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sdcore.library.toml_text import MISSING, UnsafeError, changed, line_of, with_table_renamed, without_table
+from sdcore.library.setting import MISSING
+from sdcore.library.toml_text import UnsafeError, changed, line_of, with_table_renamed, without_table
 
 FILE = """\
 # mine

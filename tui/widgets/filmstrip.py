@@ -265,9 +265,7 @@ class Filmstrip(OwnLines, can_focus=True):
         if not self._paths:
             return super().render_line(y)
         width, height = self.size
-        background = self.visual_style.rich_style
-        bar = self.get_component_rich_style("filmstrip--chosen")
-        empty = self.get_component_rich_style("filmstrip--empty")
+        background, bar, empty = map(self.style_of, ("", "filmstrip--chosen", "filmstrip--empty"))
         segments: list[Segment] = []
         for place, path in enumerate(self._in_view()):
             chosen = self._first + place == self._chosen

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.plot import plot_dots
+from tui.widgets.plot import Curve
 
 _BRAILLE: Final = 0x2800
 
@@ -83,8 +83,9 @@ class OverlayPlot(Widget):
         # the last sigma is where the run ends, usually 0
         own = self._own[:-1] if self._own[-1] <= 0 else self._own
         other = self._other[:-1] if self._other and self._other[-1] <= 0 else self._other
-        dots, now = plot_dots(upward(own), width, height, max(0, min(self._step, len(own) - 1)), 1.0)
-        beneath = plot_dots(upward(other), width, height, None, 1.0)[0] if len(other) > 1 else None
+        curve = Curve(upward(own), width, height, 1.0)
+        dots, (column, row) = curve.dots(), curve.cell(self._step)
+        beneath = Curve(upward(other), width, height, 1.0).dots() if len(other) > 1 else None
         cells = [[(" ", "label")] * width for _ in range(height)]
         for y in range(height):
             for x in range(width):
@@ -92,8 +93,7 @@ class OverlayPlot(Widget):
                     cells[y][x] = (chr(_BRAILLE + dots[y][x]), "own")
                 elif beneath is not None and beneath[y][x]:
                     cells[y][x] = (chr(_BRAILLE + beneath[y][x]), "other")
-        if now is not None:
-            cells[now[1]][now[0]] = ("●", "now")
+        cells[row][column] = ("●", "now")
         _label(cells[0], f"σ {math.exp(high):.3g}", width)
         _label(cells[-1], f"σ {math.exp(low):.3g}", 0)
         return cells

@@ -6,6 +6,9 @@ a progress line costs. A widget that has none of these and draws its lines whole
 
 from __future__ import annotations
 
+from typing import Any
+
+from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -17,6 +20,27 @@ class OwnLines(Widget):
     A frame round it is its container's. With a border or padding of its own, or where there are no colours, it is drawn
     as any other.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._styles_of: dict[str, Style] = {}
+
+    @property
+    def ground(self) -> Style:
+        """The style of a cell in which nothing is."""
+        return self.style_of("")
+
+    def style_of(self, component: str) -> Style:
+        """The style of a component class on the ground. It is looked up once: Textual's way walks all parents."""
+        if component not in self._styles_of:
+            own = self.get_component_rich_style(component) if component else Style.null()
+            self._styles_of[component] = self.visual_style.rich_style + own
+        return self._styles_of[component]
+
+    def notify_style_update(self) -> None:
+        """Take up the colours of a new theme."""
+        self._styles_of.clear()
+        super().notify_style_update()
 
     @property
     def has_own_lines(self) -> bool:

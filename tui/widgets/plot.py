@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 
@@ -21,7 +20,6 @@ _DOTS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The bit of a braille character for each (column, row) of its 2x4 dots."""
 
 _BRAILLE: Final = 0x2800
-_PARTS = ("past", "future", "now", "label")
 
 
 class SchedulePlot(OwnLines):
@@ -43,7 +41,7 @@ class SchedulePlot(OwnLines):
         self._step: int | None = None
         self._drawn: list[Strip] | None = None
         self._rows: dict[tuple[int, int, int | None], Strip] = {}
-        self._styles_of: dict[str, Style] = {}
+        self._dots: list[list[int]] = []
 
     def set_schedule(self, sigmas: Sequence[float]) -> None:
         """Plot these sigmas, one a forward pass and the last the end; what is not finite is left out."""
@@ -69,7 +67,7 @@ class SchedulePlot(OwnLines):
     def _forget(self) -> None:
         self._drawn = None
         self._rows.clear()
-        self._styles_of.clear()
+        self._dots = []
 
     def notify_style_update(self) -> None:
         """Take up the colours of a new theme."""
@@ -84,20 +82,17 @@ class SchedulePlot(OwnLines):
         """One line of the plot."""
         if self._drawn is None:
             self._drawn = self._draw()
-        blank = Strip.blank(self.size.width, self.visual_style.rich_style)
-        return self._drawn[y] if y < len(self._drawn) else blank
+        return self._drawn[y] if y < len(self._drawn) else Strip.blank(self.size.width, self.ground)
 
     def _draw(self) -> list[Strip]:
         width, height = self.size
         if len(self._sigmas) < 2 or width < 8 or height < 2:
             return []
-        now = None if self._step is None else max(0, min(self._step, len(self._sigmas) - 1))
-        dots, current = plot_dots(self._sigmas, width, height, now)
-        past = 0 if current is None else current[0]
-        return [
-            self._row(y, dots[y], past, past if current is not None and current[1] == y else None)
-            for y in range(height)
-        ]
+        curve = Curve(self._sigmas, width, height)
+        if not self._dots:
+            self._dots = curve.dots()
+        past, row = (0, -1) if self._step is None else curve.cell(self._step)
+        return [self._row(y, self._dots[y], past, past if y == row else None) for y in range(height)]
 
     def _row(self, y: int, dots: list[int], past: int, now: int | None) -> Strip:
         """Row `y`, its first `past` columns done and the dot in column `now`. Most rows stay what they were."""
@@ -108,12 +103,6 @@ class SchedulePlot(OwnLines):
 
     def _line(self, y: int, dots: list[int], past: int, now: int | None) -> Strip:
         """The row as segments: the past, the dot, the future, and in the first row the largest sigma."""
-        if not self._styles_of:
-            ground = self.visual_style.rich_style
-            self._styles_of = {
-                part: ground + self.get_component_rich_style(f"plot--{part}") for part in _PARTS
-            }
-        styles = self._styles_of
         text = "".join(chr(_BRAILLE + bits) if bits else " " for bits in dots)
         label = f"σ {max(self._sigmas):.3g}" if y == 0 else ""
         if text[len(text) - len(label) :].strip() or len(label) > len(text):
@@ -126,37 +115,42 @@ class SchedulePlot(OwnLines):
             (text[marked + (now is not None) : line], "future"),
             (label, "label"),
         ]
-        return Strip([Segment(part, styles[style]) for part, style in parts if part], len(text))
+        return Strip(
+            [Segment(part, self.style_of(f"plot--{name}")) for part, name in parts if part], len(text)
+        )
 
 
-def plot_dots(
-    sigmas: Sequence[float], width: int, height: int, now: int | None, top: float | None = None
-) -> tuple[list[list[int]], tuple[int, int] | None]:
-    """Braille bits (height rows of width) of the line through `sigmas`, which reach from 0 to `top` (by default the
-    largest of them); the cell (x, y) of sigma `now`."""
-    columns, rows = width * 2, height * 4
-    top = top or max(sigmas) or 1.0
-    last = len(sigmas) - 1
-    bits = [[0] * width for _ in range(height)]
+class Curve:
+    """The line through `sigmas` in `width` x `height` cells, which reach from 0 to `top` (by default the largest)."""
 
-    def row_of(sigma: float) -> int:
-        return round((1 - max(0.0, sigma) / top) * (rows - 1))
+    def __init__(self, sigmas: Sequence[float], width: int, height: int, top: float | None = None) -> None:
+        self._sigmas = sigmas
+        self._width, self._height = width, height
+        self._top = top or max(sigmas) or 1.0
+        self._last = len(sigmas) - 1
 
-    def value_at(column: int) -> float:
-        position = column / (columns - 1) * last
-        index = min(int(position), last - 1)
+    def dots(self) -> list[list[int]]:
+        """The braille bits of every cell, row by row."""
+        bits = [[0] * self._width for _ in range(self._height)]
+        previous = self._row(0)
+        for column in range(self._width * 2):
+            row = self._row(column)
+            low, high = sorted((row, previous + (row > previous) - (row < previous)))
+            for dot in range(low, high + 1):
+                bits[dot // 4][column // 2] |= _DOTS[column % 2][dot % 4]
+            previous = row
+        return bits
+
+    def cell(self, step: int) -> tuple[int, int]:
+        """The cell (x, y) of sigma number `step`, bounded to those there are: where the line is in the column of its
+        dot, since between columns the two may differ by a cell."""
+        column = round(max(0, min(step, self._last)) / self._last * (self._width * 2 - 1))
+        return column // 2, self._row(column) // 4
+
+    def _row(self, column: int) -> int:
+        """The row of dots at which the line is in a column of dots."""
+        position = column / (self._width * 2 - 1) * self._last
+        index = min(int(position), self._last - 1)
         share = position - index
-        return sigmas[index] * (1 - share) + sigmas[index + 1] * share
-
-    previous = row_of(sigmas[0])
-    for column in range(columns):
-        row = row_of(value_at(column))
-        low, high = sorted((row, previous + (row > previous) - (row < previous)))
-        for dot in range(low, high + 1):
-            bits[dot // 4][column // 2] |= _DOTS[column % 2][dot % 4]
-        previous = row
-    if now is None:
-        return bits, None
-    # the row of the line at the dot's column, not of its sigma: between columns the two may differ by a cell
-    column = round(now / last * (columns - 1))
-    return bits, (column // 2, row_of(value_at(column)) // 4)
+        sigma = self._sigmas[index] * (1 - share) + self._sigmas[index + 1] * share
+        return round((1 - max(0.0, sigma) / self._top) * (self._height * 4 - 1))

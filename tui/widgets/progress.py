@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from textual.content import Content
-from textual.widget import Widget
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
 
 from sdcore.spec.sanitise import sanitise
+from tui.widgets.own_lines import OwnLines
 
 _SHORTEST_BAR = 6
 
 
-class ProgressLine(Widget):
+class ProgressLine(OwnLines):
     """Empty when nothing happens. What does not fit is left out whole, the bar first gets short."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"progress--done", "progress--ahead", "progress--facts"}
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -33,22 +39,25 @@ class ProgressLine(Widget):
         """Show nothing."""
         self.show(None)
 
-    def render(self) -> Content:
-        """The bar on the left in the accent colour, the facts on the right."""
+    def render_line(self, y: int) -> Strip:
+        """The bar on the left in the accent colour, the facts on the right; without a bar they are in the middle."""
         width = self.size.width
         facts = list(self._facts)
         room = width if self._fraction is None else width - _SHORTEST_BAR - 2
-        while facts and len(" · ".join(facts)) > room:
+        while facts and cell_len(" · ".join(facts)) > room:
             facts.pop()
         text = " · ".join(facts)
         if self._fraction is None:
-            return Content.styled(text.center(width), "$normal")
-        cells = width - len(text) - 2 if text else width
-        said = Content.styled(f"  {text}" if text else "", "$normal")
-        return Content("").join([*_bar(self._fraction, max(0, cells)), said])
+            parts = [(" " * ((width - cell_len(text)) // 2) + text, "facts")]
+        else:
+            said = f"  {text}" if text else ""
+            done, ahead = _bar(self._fraction, max(0, width - cell_len(said)))
+            parts = [(done, "done"), (ahead, "ahead"), (said, "facts")]
+        strip = Strip([Segment(part, self.style_of(f"progress--{name}")) for part, name in parts if part])
+        return strip.adjust_cell_length(width, self.ground)
 
 
-def _bar(fraction: float, cells: int) -> list[Content]:
+def _bar(fraction: float, cells: int) -> tuple[str, str]:
     halves = round(fraction * cells * 2)
     done = "━" * (halves // 2) + "╸" * (halves % 2)
-    return [Content.styled(done, "$accent"), Content.styled("─" * (cells - len(done)), "$line")]
+    return done, "─" * (cells - len(done))

@@ -176,7 +176,7 @@ class SigmaTable(OwnLines, ScrollView, can_focus=True, inherit_bindings=False):
             return self._line(text, ("title", "title"), width)
         row = y - 1 + self.scroll_offset.y
         if row >= len(self._table.sigmas):
-            return Strip.blank(width, self.visual_style.rich_style)
+            return Strip.blank(width, self.ground)
         now = row == self._step
         text = "".join(column.cell(self._table, row).rjust(column.width) for column in columns)
         part = "now" if now else "done" if row < len(self._table.seconds) else "ahead"
@@ -188,10 +188,9 @@ class SigmaTable(OwnLines, ScrollView, can_focus=True, inherit_bindings=False):
         if key not in self._drawn:
             if len(self._drawn) > _KEPT_LINES:
                 self._drawn.clear()
-            ground = self.visual_style.rich_style
-            styles = [ground + self.get_component_rich_style(f"sigma--{name}") for name in parts]
-            segments = [Segment(text[:1], styles[0]), Segment(text[1:], styles[1])]
-            self._drawn[key] = Strip(segments).adjust_cell_length(width, ground)
+            first, rest = (self.style_of(f"sigma--{part}") for part in parts)
+            segments = [Segment(text[:1], first), Segment(text[1:], rest)]
+            self._drawn[key] = Strip(segments).adjust_cell_length(width, self.ground)
         return self._drawn[key]
 
     def notify_style_update(self) -> None:
