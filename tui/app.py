@@ -215,6 +215,14 @@ class SdtuiApp(Furnished, inherit_bindings=False):
         """Textual's filters, and ours behind them: no control character gets past it."""
         return [*super().get_line_filters(), self._border]
 
+    def _handle_exception(self, error: Exception) -> None:
+        """A fault of our own ends the app. One that comes while it is left already, as of what was still being opened,
+        is for the log alone."""
+        if self._exit:
+            report(error)
+        else:
+            super()._handle_exception(error)
+
     def _fatal_error(self) -> None:
         """Leave after a fault of our own. Textual's report shows the values of variables, tokens among them."""
         error = sys.exc_info()[1]

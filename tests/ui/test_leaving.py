@@ -8,10 +8,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.widget import MountError
 from textual.widgets import Static
 
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
+from tui.crash import log_path
 
 
 class Slow(Screen[None]):
@@ -74,3 +76,19 @@ async def test_work_for_a_screen_ends_with_it(make_app: MakeApp, engine: FakeEng
         await left
         await settle(app, pilot)
         assert app.is_running
+
+
+async def test_a_fault_of_what_was_being_opened_is_for_the_log_once_the_app_is_left(
+    make_app: MakeApp,
+) -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(app, pilot)
+
+        async def late() -> None:
+            app.exit()
+            raise MountError("Can't mount")
+
+        app.run_worker(late())
+    assert app.return_code == 0
+    assert "MountError" in log_path().read_text()

@@ -209,7 +209,7 @@ def test_times_are_told_when_they_are_known(client: LocalClient, core: FakeCore)
 def test_the_command_line_says_it_on_stderr(
     core: FakeCore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(making, "torch_backend", lambda device: core.load)
+    monkeypatch.setattr(making, "torch_backend", lambda device, threads=0: core.load)
     monkeypatch.setattr(making, "_saving_in", lambda folder, load: load)
     core.faults = {"decode": [full()]}
     with making.Maker(device="cpu", folder=tmp_path) as maker:

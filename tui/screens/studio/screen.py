@@ -115,11 +115,13 @@ class Studio(WordKeys, inherit_bindings=False):
 
     async def _fill(self) -> None:
         """What the first paint does not wait for: pictures, history and tokenizer."""
-        await self.gallery.open()
-        await self.remembering.open()
-        await self.counting.open()
-        await self.completing.open()
-        await self.styling.open()
+        parts = (
+            self.gallery.open, self.remembering.open, self.counting.open, self.completing.open, self.styling.open,
+        )  # fmt: skip
+        for begin in parts:
+            if not self.is_running:
+                return  # the app was left meanwhile
+            await begin()
         gc.freeze()  # what is there now stays
         gc.enable()
         self.ready.set()
