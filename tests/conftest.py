@@ -12,6 +12,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files of tests in a terminal evenly among the others: each has an app and an engine of its own, and
+    workers that all ran such files would starve them of the processor."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    inside = [path for path in files if path.parent.name == "terminal"]
+    order = [path for path in files if path.parent.name != "terminal"]
+    for number, path in enumerate(inside):
+        order.insert(number * (len(order) + 1) // len(inside), path)
+    items[:] = [item for path in order for item in files[path]]
+
+
 _OF_THE_SHELL = (
     "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TMUX", "TERM_PROGRAM", "SSH_CONNECTION", "SSH_TTY",
     "VISUAL", "EDITOR",

@@ -42,7 +42,7 @@ _PROGRESS_FPS = 1.0
 """Updates of the progress a second where no previews are wanted."""
 _LOW_FPS = 2.0
 """Previews a second on a line where bytes are dear."""
-_CPU_SHARE = 0.5
+_CPU_SHARE = 0.3
 """Of the frames a second that are drawn beside a GPU, how many are drawn where the CPU samples."""
 
 
@@ -110,10 +110,15 @@ class SdtuiApp(Furnished, inherit_bindings=False):
             share = _CPU_SHARE if self.studio.view.device.startswith("cpu") else 1.0
             wanted = self.preferences.settings.preview_fps
             fps = min(wanted, _LOW_FPS) if self.low_bandwidth else share * wanted
-            if wanted > 0:
+            if self.wants_previews:
                 self.send(m.SetPreview(width=width, height=height, max_fps=fps))
             else:
                 self.send(m.SetPreview(width=0, height=0, max_fps=_PROGRESS_FPS))
+
+    @property
+    def wants_previews(self) -> bool:
+        """Whether the image is to be seen while it emerges."""
+        return self.preferences.settings.preview_fps > 0
 
     @property
     def low_bandwidth(self) -> bool:

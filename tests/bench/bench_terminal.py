@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -27,6 +28,9 @@ from tests.terminal.terminal import Terminal
 
 COLUMNS, ROWS = 120, 50
 QUIT, INSPECT, LEFT, RIGHT = "\x11", "\x1bOQ", "\x1b[D", "\x1b[C"
+IN_TURN = 3
+_SETTLING = 3.0
+"""Seconds until an app has opened all that its first paint does not wait for."""
 QUEUED = 30
 """Images that are asked for before the typing starts, so that it ends before they do."""
 LETTERS = "qzxjwvyb"
@@ -98,21 +102,17 @@ def inspector_step(steps: int) -> list[float]:
     return seconds
 
 
-async def _rates(runs: int, *, app: bool) -> list[float]:
-    """Forward passes a second as the engine counts them: jobs from the attached app, or from a bare client."""
+async def slow_down(runs: int) -> tuple[list[float], list[float]]:
+    """Forward passes a second as the engine counts them, without the app and with it attached, in turns on one engine:
+    in each turn `IN_TURN` images asked for by a bare client, then as many by the app, whose first is not counted."""
     client = EngineClient()
     await client.connect()
     events = client.events()
     async for event in events:
         if isinstance(event, EngineReady):
             break
-    rates: list[float] = []
-    loop = asyncio.get_running_loop()
-    terminal = Terminal(columns=COLUMNS, rows=ROWS, emulate=False) if app else None
-    if terminal:
-        await loop.run_in_executor(None, terminal.wait_until, lambda: b"japanese" in terminal.output)
-    reading = loop.run_in_executor(None, _read_until_gone, terminal) if terminal else None
-    for _ in range(runs + 1):
+
+    async def image(terminal: Terminal | None = None) -> float:
         if terminal:
             terminal.type("\r")
         else:
@@ -121,16 +121,26 @@ async def _rates(runs: int, *, app: bool) -> list[float]:
             if isinstance(event, JobFailed):
                 raise RuntimeError(event.message)
             if isinstance(event, JobFinished):
-                rates.append(event.steps_per_second)
-                break
-    client.send(Shutdown(when_idle=True))
-    await client.close()
-    if terminal and reading:
-        await asyncio.sleep(1.0)  # an app that has not heard yet that all is done would ask before it leaves
-        terminal.type(QUIT)
+                return event.steps_per_second
+        raise RuntimeError("The engine has ended.")
+
+    await image()
+    loop = asyncio.get_running_loop()
+    alone: list[float] = []
+    attached: list[float] = []
+    for _ in range(runs):
+        alone += [await image() for _ in range(IN_TURN)]
+        terminal = Terminal(columns=COLUMNS, rows=ROWS, emulate=False)
+        reading = loop.run_in_executor(None, _read_until_gone, terminal)
+        await asyncio.sleep(_SETTLING)
+        await image(terminal)
+        attached += [await image(terminal) for _ in range(IN_TURN)]
+        terminal.send(signal.SIGTERM)  # the engine stays as it is
         await reading
         terminal.__exit__()
-    return rates[1:]
+    client.send(Shutdown(when_idle=True))
+    await client.close()
+    return alone, attached
 
 
 def _read_until_gone(terminal: Terminal) -> None:
@@ -161,9 +171,7 @@ def main() -> None:
     print(f"inspector step   p50 {p50 * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms of {len(moves)} steps")
 
     with home():
-        alone = asyncio.run(_rates(options.runs, app=False))
-    with home():
-        attached = asyncio.run(_rates(options.runs, app=True))
+        alone, attached = asyncio.run(slow_down(options.runs))
     slow = 1 - statistics.median(attached) / statistics.median(alone)
     print(f"slow-down        {slow:+.1%} with the app attached ({statistics.median(alone):.1f} it/s alone)")
 

@@ -52,4 +52,4 @@ def test_progress_without_previews(terminal: Terminal) -> None:
     began, before = time.monotonic(), len(terminal.output)
     terminal.wait_until(lambda: time.monotonic() > began + 4)
     rate = (len(terminal.output) - before) / (time.monotonic() - began)
-    assert 0 < rate < 2 * KILOBYTE
+    assert 0 < rate < KILOBYTE

@@ -127,7 +127,7 @@ class Filmstrip(OwnLines, can_focus=True):
         if self._chosen:
             self._chosen += 1
         if not is_spare(self.app):
-            self._reveal()
+            self._reveal(with_thumbs=True)
         elif self._due is None:
             self._due = time.monotonic() + _LATEST
             self._reveal_at_rest()
@@ -191,14 +191,15 @@ class Filmstrip(OwnLines, can_focus=True):
     def _pitch(self) -> int:
         return 2 * self.size.height + GAP
 
-    def _reveal(self) -> None:
-        """Scroll so that the choice is in view, and have the thumbnails in view made."""
+    def _reveal(self, *, with_thumbs: bool = False) -> None:
+        """Scroll so that the choice is in view, and have the thumbnails in view made; `with_thumbs` all is drawn once,
+        when the first of them is there."""
         visible = max(1, self.size.width // self._pitch)
         self._first = min(self._first, self._chosen, max(0, len(self._paths) - visible))
         self._first = max(self._first, self._chosen - visible + 1)
         self._due = None
-        self.refresh()
-        self._make_missing()
+        if not (self._make_missing() and with_thumbs):
+            self.refresh()
 
     # -- thumbnails ------------------------------------------------------------------------------------------
 
@@ -219,12 +220,13 @@ class Filmstrip(OwnLines, can_focus=True):
                 return lines
         return None
 
-    def _make_missing(self) -> None:
+    def _make_missing(self) -> bool:
+        """Whether some are being made."""
         if not self.is_mounted or not self.size:
-            return
+            return False
         wanted = [key for key in map(self._key, self._in_view()) if key not in self._thumbs]
         if not wanted:
-            return
+            return False
 
         def make() -> None:
             worker = get_current_worker()
@@ -234,6 +236,7 @@ class Filmstrip(OwnLines, can_focus=True):
                 self.post_message(self._Made(key, thumbnail(*key)))
 
         self.run_worker(make, thread=True, exclusive=True, group="filmstrip", exit_on_error=False)
+        return True
 
     def on_filmstrip__made(self, message: _Made) -> None:
         """Keep a thumbnail, and forget the one that has not been looked at for longest."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sdcore.engine import messages as m
 from sdcore.spec.choices import is_flow_family
@@ -20,6 +21,10 @@ from tui.widgets.status import MessageLine, Tone, memory_needs
 
 if TYPE_CHECKING:
     from tui.screens.studio.screen import Studio
+
+
+_TABLE_SECONDS: Final = 2.0
+"""How often the table follows where there are no previews."""
 
 
 class RunView:
@@ -38,7 +43,7 @@ class RunView:
         self.plan_request = 0
         self.queue: tuple[str, ...] = ()
         """What is special about the queue: that it is paused, or that it goes on without end."""
-        """The jobs that wait to be released."""
+        self._table_due = 0.0
         self.needs = ("", False)
         """How much memory the settings need, and whether there is less."""
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -179,16 +184,21 @@ class RunView:
         self._show_pace(job)
 
     def _progress(self, event: m.JobProgress) -> None:
-        if self.book.progressed(event) is not None:
-            self._show_progress()
-
-    def _show_progress(self) -> None:
-        job = self.book.running
-        if job is None or job.index is None:
+        job = self.book.progressed(event)
+        if job is None:
             return
-        self._table.set_step(job.index, job.seconds)
-        self._plot.set_step(job.index)
         self._show_pace(job)
+        # where nobody wants pictures bytes may be dear, and the table's are most of them
+        if self._studio.app.wants_previews or time.monotonic() >= self._table_due:
+            self._show_step()
+
+    def _show_step(self) -> None:
+        """Where the run is, in the table and the plot."""
+        job = self.book.running
+        if job is not None and job.index is not None:
+            self._table_due = time.monotonic() + _TABLE_SECONDS
+            self._table.set_step(job.index, job.seconds)
+            self._plot.set_step(job.index)
 
     def _show_pace(self, job: Job) -> None:
         left = job.seconds_left
@@ -202,7 +212,7 @@ class RunView:
             self._studio.gallery.show_preview(event.width, event.height, event.rgb)
 
     def _finished(self, event: m.JobFinished) -> None:
-        self._show_progress()
+        self._show_step()
         self.book.ended(event.job)
         self._rest()
         if not event.images:
@@ -220,7 +230,7 @@ class RunView:
         self._studio.gallery.show_finished([Path(image.path) for image in event.images])
 
     def _cancelled(self, event: m.JobCancelled) -> None:
-        self._show_progress()
+        self._show_step()
         ended = self.book.ended(event.job)
         self._rest()
         if ended is not None:
