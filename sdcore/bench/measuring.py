@@ -15,6 +15,7 @@ from sdcore.bench.rates import matrix_rate, pass_flops, preview_seconds, read_ra
 from sdcore.bench.sides import Made, Side, official, ours
 from sdcore.bench.subjects import Subject, folder_of
 from sdcore.diffusion import memory
+from sdcore.diffusion.loading.parts import layout_of, parts_of
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.rungs import LADDER
 from sdcore.diffusion.speed import Faster, Mode
@@ -24,6 +25,7 @@ from sdcore.spec.recipe import FIRST_PROMPT, FIRST_SEED, Recipe
 PIPELINE: Final = "diffusers"
 OURS: Final[dict[Mode, str]] = {"off": "ours", "graphs": "ours, graphs", "compile": "ours, compiled"}
 UNRECORDED: Final = "ours, not recorded"
+_BUNDLED_FAMILY: Final = "SD1"
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -74,6 +76,8 @@ def measure(
     with folder_of(subject) as folder:
         reading = read_rate(folder)
         stored = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+        for part in parts_of(layout_of(subject.family or _BUNDLED_FAMILY)):
+            part.resolve()  # its import, which the engine has behind it when it loads a model
         model = open_model(folder, device=device)
     side = size or subject.size or model.native_size
     recipe = Recipe(prompt=FIRST_PROMPT, seed=FIRST_SEED, steps=steps, width=side, height=side)
