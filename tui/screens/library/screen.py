@@ -65,6 +65,8 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
         self._progress: Progress | None = None
         self._trouble, self._where = "", words.where(self.library.machine)
         self._moving = False
+        self._spoke = False
+        """Whether something was said since the cursor moved: it stays until it moves again."""
 
     def compose(self) -> ComposeResult:
         """The search above, grid and details in the middle."""
@@ -113,7 +115,8 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
         return self.results.row(self.grid.cursor)
 
     def say(self, *wordings: str, tone: Tone = "bright") -> None:
-        """Say a sentence in the message line, in the longest wording that fits."""
+        """Say a sentence in the message line, in the longest wording that fits, until the cursor moves."""
+        self._spoke = True
         self.query_one(MessageLine).show(*wordings, tone=tone)
 
     def terminal_answered(self) -> None:
@@ -205,6 +208,7 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
             self._reach(message.place)
         elif self.marks.in_range:
             self.run_worker(self._learn_to_reach(), group="reach", exclusive=True)
+        self._spoke = False
         self._rest(self._show_image)
 
     def _reach(self, place: int) -> None:
@@ -248,13 +252,15 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     def _show_image(self) -> None:
         """The details; where there is no room for them, a line at the foot."""
-        row = self.row
         self._show_details()
+        if self._spoke:
+            return
+        row, line = self.row, self.query_one(MessageLine)
         if self.query_one(ImageDetails).display:
-            self.say("")
+            line.show("")
         elif row is not None:
             facts = f"{row.width} × {row.height} · {row.prompt or Path(row.path).name}"
-            self.say(shortened(" ".join(facts.split()), self.size.width - 2), tone="quiet")
+            line.show(shortened(" ".join(facts.split()), self.size.width - 2))
 
     def _show_head(self) -> None:
         shown = words.counted(len(self.results), self.results.total, bool(self.results.text.strip()))
@@ -331,7 +337,8 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
         """Open a range, or close it."""
         if self.marks.in_range:
             self.marks.end()
-            self.say("")
+            self._spoke = False
+            self._show_image()
         elif self.here != UNKNOWN:
             self.marks.begin(self.here)
             self.say("Everything from here to where you go is marked; v ends it.")
