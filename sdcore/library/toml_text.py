@@ -208,16 +208,23 @@ def _make_equal(array: Any, wanted: list[Any]) -> None:
 
 
 def _removed(text: str, way: tuple[str, ...]) -> str:
-    lines = _lines(text)
-    found = next((each for each in statements(text) if each.names == (way,)), None)
-    if found is None:
+    known = statements(text)
+    found = [each for each in known if _all_in(each, way)]
+    if not found or any(each.header and each.table[: len(way)] == way for each in known):
         return _with_tomlkit(text, way, MISSING)
-    said = "".join(lines[found.begin : found.end])
-    last = len(said) - len(lines[found.end - 1])
+    lines = _lines(text)
+    for each in reversed(found):
+        lines[each.begin : each.end] = [_comment_behind(lines[each.begin : each.end])]
+    return "".join(lines)
+
+
+def _comment_behind(lines: list[str]) -> str:
+    """What a statement says behind its end, with the end of its line."""
+    said = "".join(lines)
+    last = len(said) - len(lines[-1])
     marks = [end for end, mark in enumerate(said) if mark == "#" and end >= last]
     value_end = next((end for end in marks if _same(said[:end], said)), 0)
-    comment = said[value_end:] if value_end else ""
-    return "".join([*lines[: found.begin], comment, *lines[found.end :]])
+    return said[value_end:] if value_end else ""
 
 
 def _inserted(text: str, way: tuple[str, ...], value: object) -> str:

@@ -165,6 +165,14 @@ def test_a_link_to_the_file_stays_one(tmp_path: Path) -> None:
     assert (tmp_path / "dotfiles" / "c").read_text() == "mouse = false\n"
 
 
+@pytest.mark.parametrize("value", ["{a = 1}", "{}", "{a = 1, b = {c = 2}}"])
+def test_what_is_said_of_a_setting_outlives_it(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "c"
+    path.write_text(f"mouse = {value} # of 0\nmodel = 'x' # of 1")
+    change({"mouse": True, "model": "tiny"}, path)
+    assert path.read_text() == "# of 0\n# of 1"
+
+
 NAMES = st.sampled_from([*SETTINGS, "modl", "'a b'", "x.y"])
 VALUES = st.sampled_from(
     ["1", "true", "'x#y'", "[\n 'a', # in\n 'b',\n]", '"""\nm\n"""', "{a = 1}", "1.5", "", "="]
