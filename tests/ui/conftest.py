@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
-from textual.screen import ModalScreen
+from textual.timer import Timer
 
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.studio.counting import COUNT_DELAY
 
 MakeApp = Callable[..., SdtuiApp]
+
+
+@pytest.fixture(autouse=True)
+def keys_come_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let keys come as fast as a person's: Textual's way rests 40 ms after each."""
+
+    async def a_moment(min_sleep: float = 0) -> None:
+        await asyncio.sleep(max(min_sleep, _MOMENT))
+
+    monkeypatch.setattr("textual.app.wait_for_idle", a_moment)
 
 
 @pytest.fixture
@@ -39,18 +51,42 @@ def make_app(engine: FakeEngine, private_home: Path, monkeypatch: pytest.MonkeyP
     return make
 
 
-_ASKING = ("choose", "ask")
-"""Workers that go on until a person has answered a list."""
+_LONGEST_DELAY = 0.2
+"""Seconds: what the app puts off for no longer is waited for."""
+_PATIENCE = 20.0
+_MOMENT = 0.002
+_QUIET = 3
+"""Looks one after another at which nothing was under way: a message may lead to another, and that to a worker."""
 
 
-async def settle(app: SdtuiApp, pilot: Pilot[None]) -> None:
+async def settle(app: App[None], pilot: Pilot[None]) -> None:
     """Wait until nothing is under way but the line to the engine and a list that waits for its answer."""
+    assert isinstance(app, SdtuiApp)
     await app.studio.ready.wait()
-    under_way = True
-    while under_way:
-        await pilot.pause(2 * COUNT_DELAY)
-        asked = ("engine", *_ASKING) if isinstance(app.screen, ModalScreen) else ("engine",)
-        under_way = any(
-            worker.group not in asked and not (worker.is_finished or worker.is_cancelled)
-            for worker in app.workers
-        )
+    quiet, began = 0, time.monotonic()
+    while quiet < _QUIET:
+        await pilot.pause(_MOMENT)
+        under_way = list(_under_way(app))
+        quiet = 0 if under_way else quiet + 1
+        assert time.monotonic() - began < _PATIENCE, f"still under way: {under_way}"
+
+
+def _under_way(app: SdtuiApp) -> Iterator[object]:
+    """What nobody heard yet, a screen that opens, workers that work, and what was put off for a moment."""
+    engine = app.line.engine
+    if isinstance(engine, FakeEngine) and not engine.heard:
+        yield engine
+    if not app.screen.is_mounted:
+        yield app.screen
+    at_work = [work for work in app.workers if not (work.group == "engine" or work.is_finished)]
+    answers = (one.future for screen in app.screen_stack for one in screen._result_callbacks)
+    if len(at_work) > sum(bool(answer is not None and answer._callbacks) for answer in answers):
+        yield at_work  # more than wait for a person's answer
+    pumps = (app, *(node for screen in app.screen_stack for node in screen.walk_children(with_self=True)))
+    yield from (timer for pump in pumps for timer in pump._timers if _is_soon(timer))
+
+
+def _is_soon(timer: Timer) -> bool:
+    """Whether it is one that goes off once, soon."""
+    runs = timer._task is not None and not timer._task.done()
+    return runs and timer._repeat is not None and timer._interval <= _LONGEST_DELAY

@@ -23,6 +23,7 @@ class FakeEngine:
         self.closed = False
         self.killed = False
         self._unreachable = unreachable
+        self._unheard = 0
         self._events: asyncio.Queue[m.AnyEvent | None] = asyncio.Queue()
 
     async def connect(self) -> None:
@@ -37,6 +38,7 @@ class FakeEngine:
     async def events(self) -> AsyncIterator[m.AnyEvent]:
         while (event := await self._events.get()) is not None:
             yield event
+            self._unheard -= 1
 
     def kill(self) -> None:
         self.killed = True
@@ -47,10 +49,16 @@ class FakeEngine:
 
     def tell(self, *events: m.AnyEvent) -> None:
         for event in events:
+            self._unheard += 1
             self._events.put_nowait(event)
 
     def die(self) -> None:
         self._events.put_nowait(None)
+
+    @property
+    def heard(self) -> bool:
+        """Whether the app has taken up all that it was told."""
+        return self.closed or bool(self._unreachable) or not self._unheard
 
     def commands(self, kind: type[CommandT]) -> list[CommandT]:
         return [command for command in self.sent if isinstance(command, kind)]

@@ -34,14 +34,11 @@ def models(private_home: Path) -> Path:
 
 async def opened(app: object, pilot: Pilot[None], engine: FakeEngine) -> None:
     """The list on the screen, a model of SD 1 being loaded."""
-    await settle(app, pilot)  # type: ignore[arg-type]
+    await settle(app, pilot)
     engine.ready()
     await pilot.pause()
     await pilot.press(KEY)
-    for _ in range(200):
-        await pilot.pause(0.02)
-        if isinstance(pilot.app.screen, Chooser):
-            return
+    await settle(app, pilot)
 
 
 async def test_enter_writes_the_lora_where_the_cursor_is(

@@ -86,7 +86,7 @@ async def test_the_key_goes_through_the_ways_and_says_which(make_app: MakeApp, w
         await pilot.press("alt+g")
         await settle(app, pilot)
         assert "quadrants" in lines_of(app)
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert PLACEHOLDER not in lines_of(app)
         assert not KittyStore("".join(written).encode()).images
         await pilot.press("alt+g")
@@ -107,15 +107,15 @@ async def test_an_inline_picture_lies_over_blank_cells_and_never_over_a_dialog(
         assert canvas.region.contains(drawn[-1].column - 1, drawn[-1].row - 1)
         written.clear()
         app.studio.view.say("Something else on the screen changes.")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert not inline_images("".join(written).encode())
         await app.push_screen(Dialog())
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         canvas.refresh()
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert not inline_images("".join(written).encode())
         app.pop_screen()
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert inline_images("".join(written).encode())
 
 

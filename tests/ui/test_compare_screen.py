@@ -373,11 +373,10 @@ def test_how_it_looks(
 
     async def show(pilot: Pilot[None]) -> None:
         app = pilot.app
-        await settle(app, pilot)  # type: ignore[arg-type]
+        await settle(app, pilot)
         engine.ready()
         await pilot.press("f6", "end", "f5")
-        await settle(app, pilot)  # type: ignore[arg-type]
-        await pilot.pause(0.3)
+        await settle(app, pilot)
 
     assert snap_compare(make_app(), terminal_size=size, run_before=show)
 
@@ -389,10 +388,9 @@ def test_how_the_difference_map_looks(
 
     async def show(pilot: Pilot[None]) -> None:
         app = pilot.app
-        await settle(app, pilot)  # type: ignore[arg-type]
+        await settle(app, pilot)
         engine.ready()
         await pilot.press("f5", "d")
-        await settle(app, pilot)  # type: ignore[arg-type]
-        await pilot.pause(0.3)
+        await settle(app, pilot)
 
     assert snap_compare(make_app(), terminal_size=SIZES[0], run_before=show)

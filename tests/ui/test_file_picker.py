@@ -20,10 +20,7 @@ SIZE = (120, 40)
 async def open_picker(app: SdtuiApp, pilot: Pilot[None], row: str = "init image") -> FilePicker:
     app.studio.parameters.go_to(row)
     await pilot.press("enter")
-    for _ in range(100):
-        await pilot.pause(0.02)
-        if isinstance(app.screen, FilePicker) and app.screen._shown:
-            break
+    await settle(app, pilot)
     assert isinstance(app.screen, FilePicker)
     return app.screen
 
@@ -51,13 +48,13 @@ async def test_a_file_is_picked(make_app: MakeApp, album: Path) -> None:
         await settle(app, pilot)
         picker = await open_picker(app, pilot)
         await pilot.press("~")
-        await pilot.pause(0.2)
+        await settle(app, pilot)
         assert listed(picker) == ["boats/", "[b] \x1b[2J.png", "broken.png", "red.png"]
         await pilot.press("enter")
-        await pilot.pause(0.2)
+        await settle(app, pilot)
         assert listed(picker) == ["sail.jpg"]
         await pilot.press("backspace")
-        await pilot.pause(0.2)
+        await settle(app, pilot)
         assert picker._highlighted is not None
         assert picker._highlighted.name == "boats/"  # where one came from
         await pilot.press(*"re")
@@ -76,7 +73,7 @@ async def test_the_image_under_the_cursor_is_shown(make_app: MakeApp, album: Pat
         await settle(app, pilot)
         picker = await open_picker(app, pilot)
         await pilot.press("~")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         canvas = picker.query_one(Canvas)
         for key, shown in (("end", (255, 0, 0)), ("up", None), ("up", (0, 0, 255)), ("home", None)):
             await pilot.press(key)
@@ -96,6 +93,8 @@ async def test_it_opens_where_the_present_file_is(make_app: MakeApp, album: Path
         await settle(app, pilot)
         picker = await open_picker(app, pilot)
         assert listed(picker) == ["sail.jpg"]
+        await pilot.press("escape")
+        await settle(app, pilot)
 
 
 async def test_a_folder_that_cannot_be_opened_is_told(make_app: MakeApp, album: Path) -> None:
@@ -104,11 +103,11 @@ async def test_a_folder_that_cannot_be_opened_is_told(make_app: MakeApp, album: 
         await settle(app, pilot)
         picker = await open_picker(app, pilot)
         await pilot.press("~")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         (album / "boats" / "sail.jpg").unlink()
         (album / "boats").rmdir()
         await pilot.press("enter")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert "cannot be opened: No such file" in str(picker.query_one("#files").border_subtitle)
         assert "red.png" in listed(picker)
 
@@ -120,11 +119,11 @@ async def test_a_vae_is_picked_among_safetensors(make_app: MakeApp, album: Path)
         await settle(app, pilot)
         app.studio.parameters.go_to("vae")
         await pilot.press("enter")
-        await pilot.pause(0.3)
+        await settle(app, pilot)
         picker = app.screen
         assert isinstance(picker, FilePicker)
         await pilot.press("~")
-        await pilot.pause(0.2)
+        await settle(app, pilot)
         assert listed(picker) == ["boats/", "vae.safetensors"]
         assert "2.5 MB" in picker._line(picker._shown[1]).plain
         await pilot.press("end", "enter")

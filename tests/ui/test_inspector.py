@@ -271,7 +271,7 @@ async def test_the_text_tab_tells_kinds_apart_and_folds_padding(
     run = RecordedRun(Recipe(prompt="a [/b] house"), left_out="and\x1b[31m a tree")
     async with inspecting(make_app, engine, run) as (_, screen, pilot):
         await pilot.press("1")
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
         table = screen.query_one("#prompt-tokens", TokenTable)
         lines = [table.render_line(y).text.strip() for y in range(10)]
         assert lines[1].split()[:4] == ["0", "49406", "⊢", "<|startoftext|>"]
@@ -284,6 +284,7 @@ async def test_the_text_tab_tells_kinds_apart_and_folds_padding(
         assert "prompt embeddings (1, 77, 768)" in notes(screen)
         assert "positional embedding" in notes(screen)
         await pilot.press("e")
+        await settle(pilot.app, pilot)
         assert len(table.rows) == 77
         await pilot.press("pagedown")
         await pilot.pause()
@@ -296,7 +297,7 @@ async def test_without_guidance_there_is_no_negative_prompt_and_no_plot(
     run = RecordedRun(Recipe(prompt="a house", guidance_scale=1.0))
     async with inspecting(make_app, engine, run) as (app, screen, pilot):
         await pilot.press("1")
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
         assert (
             "nothing is unconditional" in screen.query_one("#negative-tokens", TokenTable).render_line(0).text
         )
@@ -495,7 +496,7 @@ async def test_the_lineage_is_in_the_head(make_app: MakeApp, engine: FakeEngine)
 async def test_the_trace_is_written(make_app: MakeApp, engine: FakeEngine) -> None:
     async with inspecting(make_app, engine, RecordedRun()) as (_, screen, pilot):
         await pilot.press("w")
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
         assert engine.commands(m.SaveTrace)[0].trace == "trace-1"
         assert said(screen) == f"wrote {FILE}.trace.safetensors"
 
@@ -503,7 +504,7 @@ async def test_the_trace_is_written(make_app: MakeApp, engine: FakeEngine) -> No
 async def test_an_engine_that_dies_is_told_and_the_views_stay(make_app: MakeApp, engine: FakeEngine) -> None:
     async with inspecting(make_app, engine, RecordedRun()) as (_, screen, pilot):
         engine.tell(m.EngineFailed(message="The engine ran out of memory."))
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
         assert said(screen) == "The engine ran out of memory."
         assert len(grid(screen).panels) == 3
 

@@ -33,15 +33,15 @@ def stage(engine: FakeEngine, run: RecordedRun, *keys: str) -> Callable[[Pilot[N
 
     async def show(pilot: Pilot[None]) -> None:
         app = pilot.app
-        await settle(app, pilot)  # type: ignore[arg-type]
+        await settle(app, pilot)
         engine.ready()
         app.inspecting.open(f"{FILE}.png")  # type: ignore[attr-defined]
-        await settle(app, pilot)  # type: ignore[arg-type]
+        await settle(app, pilot)
         assert isinstance(app.screen, Inspector)
         app.screen.go(STEP)
-        await pilot.press(*keys)
-        await settle(app, pilot)  # type: ignore[arg-type]
-        await pilot.pause(0.3)
+        for key in keys:
+            await pilot.press(key)
+            await settle(app, pilot)
 
     return show
 

@@ -278,7 +278,8 @@ async def test_variations_of_an_image_and_back(
         assert engine.commands(m.Generate)[0].recipe.prompt == "[/x] bridge"
         await keys(app, pilot, "escape")
         assert app.screen is screen
-        await keys(app, pilot, "enter", "alt+v")
+        await keys(app, pilot, "enter")
+        await keys(app, pilot, "alt+v")
         assert isinstance(app.screen, Variations)
         await keys(app, pilot, "escape")
         assert isinstance(app.screen, Viewer)

@@ -81,7 +81,6 @@ def at(*names: str) -> Callable[[Pilot[None]], object]:
         while isinstance(app.screen, LibraryScreen) and app.screen.grid.awaits_thumbs:
             await pilot.pause(0.05)
         await settle(app, pilot)
-        await pilot.pause(0.3)
 
     return run
 

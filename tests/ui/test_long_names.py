@@ -65,7 +65,7 @@ def place_of(line: str, word: str) -> int:
 async def walk(pilot: Pilot[None], *keys: str) -> None:
     for key in keys:
         await pilot.press(key)
-        await settle(pilot.app, pilot)  # type: ignore[arg-type]
+        await settle(pilot.app, pilot)
         lines(pilot.app)  # type: ignore[arg-type]
 
 

@@ -45,10 +45,7 @@ async def open_mask(app: SdtuiApp, pilot: Pilot[None]) -> MaskScreen:
     await pilot.press("f6")
     await settle(app, pilot)
     await pilot.press("f10")
-    for _ in range(200):
-        await pilot.pause(0.02)
-        if isinstance(app.screen, MaskScreen) and app.screen.query_one(MaskCanvas)._strips:
-            break
+    await settle(app, pilot)
     assert isinstance(app.screen, MaskScreen)
     return app.screen
 
@@ -178,14 +175,14 @@ async def test_leaving_asks_when_something_was_painted(make_app: MakeApp, image:
         assert app.screen is app.studio
         await open_mask(app, pilot)
         await pilot.press("space", "escape")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert isinstance(app.screen, Chooser)
         await pilot.press("escape")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert isinstance(app.screen, MaskScreen)
         assert painted(app.screen).any()
         await pilot.press("escape")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         await pilot.press("down", "enter")
         await settle(app, pilot)
         assert app.screen is app.studio
@@ -203,7 +200,7 @@ async def test_a_mask_that_cannot_be_written_is_not_lost(
         screen = await open_mask(app, pilot)
         monkeypatch.setattr("sdcore.library.inputs.write_atomically", full)
         await pilot.press("space", "enter")
-        await pilot.pause(0.2)
+        await settle(app, pilot)
         assert app.screen is screen
         assert "No space left" in screen.query_one(MessageLine).text
         assert list(inputs_dir().iterdir()) == []
@@ -217,11 +214,11 @@ async def test_a_move_draws_the_lines_around_the_brush_alone(
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
         screen = await open_mask(app, pilot)
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         canvas = screen.query_one(MaskCanvas)
         before = list(canvas._strips)
         await pilot.press("down", "space")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         changed = [
             y for y, (old, new) in enumerate(zip(before, canvas._strips, strict=True)) if old is not new
         ]
@@ -238,7 +235,7 @@ async def test_the_mask_survives_another_size_of_the_terminal(make_app: MakeApp,
         await pilot.press("H", "space")
         before = painted(screen).copy()
         await pilot.resize_terminal(120, 40)
-        await pilot.pause(0.2)
+        await settle(app, pilot)
         canvas = screen.query_one(MaskCanvas)
         assert (painted(screen) == before).all()
         assert canvas.grid == (74, 37)
@@ -256,7 +253,7 @@ async def test_the_mask_is_seen_in_every_depth(
         canvas = (await open_mask(app, pilot)).query_one(MaskCanvas)
         plain = [strip.text + str(list(strip)) for strip in canvas._strips]
         await pilot.press("i")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert all(strip.text + str(list(strip)) != before
                    for strip, before in zip(canvas._strips, plain, strict=True))  # fmt: skip
 

@@ -55,7 +55,6 @@ async def test_a_loaded_model_and_another_size_are_weighed_anew(
         assert len(engine.commands(m.PlanSchedule)) == before + 1
         app.studio.parameters.set_texts({"size": "256x256"})
         await settle(app, pilot)
-        await pilot.pause(0.2)
         assert engine.commands(m.PlanSchedule)[-1].recipe.width == 256
 
 

@@ -124,6 +124,6 @@ def test_looks(
     async def run(pilot: Pilot[None]) -> None:
         await opened(pilot.app, pilot)  # type: ignore[arg-type]
         await pilot.press("down", *(["ctrl+e"] if form else []))
-        await settle(pilot.app, pilot)  # type: ignore[arg-type]
+        await settle(pilot.app, pilot)
 
     assert snap_compare(make_app(draft=Draft(prompt="a cat")), terminal_size=size, run_before=run)

@@ -38,9 +38,9 @@ def remember(*recipes: Recipe) -> None:
 
 
 async def opened(app: object, pilot: Pilot[None], *keys: str) -> PromptSearch:
-    await settle(app, pilot)  # type: ignore[arg-type]
+    await settle(app, pilot)
     await pilot.press("ctrl+r", *keys)
-    await settle(app, pilot)  # type: ignore[arg-type]
+    await settle(app, pilot)
     screen = pilot.app.screen
     assert isinstance(screen, PromptSearch)
     return screen

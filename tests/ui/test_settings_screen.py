@@ -136,7 +136,7 @@ async def test_a_number_is_checked_where_it_is_typed(make_app: MakeApp, engine: 
         ask = app.screen
         assert isinstance(ask, Ask)
         await pilot.press("ctrl+u", *"99", "enter")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert "a number from 0 (no preview) to 30" in ask.complaint
         await pilot.press("ctrl+u", *"4,5", "enter")
         await settle(app, pilot)
@@ -299,6 +299,5 @@ def test_the_studio_in_another_theme(
         await stage(engine, private_home, "running")(pilot)  # type: ignore[arg-type]
         app.preferences.show_theme(theme)
         await settle(app, pilot)
-        await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=SIZE, run_before=run)

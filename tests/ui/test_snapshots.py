@@ -44,10 +44,10 @@ def stage(engine: FakeEngine, home: Path, moment: str) -> Callable[[Pilot[None]]
 
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
-        await settle(app, pilot)  # type: ignore[arg-type]
+        await settle(app, pilot)
         engine.answer = planned
         engine.ready()
-        await settle(app, pilot)  # type: ignore[arg-type]
+        await settle(app, pilot)
         if moment != "idle":
             await pilot.press("enter", "ctrl+g")
             job = engine.commands(m.Generate)[0]
@@ -66,8 +66,7 @@ def stage(engine: FakeEngine, home: Path, moment: str) -> Callable[[Pilot[None]]
             path = path.rename(day.mkdir(exist_ok=True) or day / path.name)
             saved = m.SavedImage(path=str(path), recipe=job.recipe, width=128, height=128)
             engine.tell(m.JobFinished(job=job.job, images=(saved,), seconds=1.24, steps_per_second=31.0))
-        await settle(app, pilot)  # type: ignore[arg-type]
-        await pilot.pause(0.3)
+        await settle(app, pilot)
         if moment == "done":
             message = app.screen.query_one("#message", MessageLine)
             wordings = path_wordings(f"~/Pictures/sdtui/2026-03-14/{path.name}")
@@ -97,7 +96,7 @@ def test_steps_folded_out(
     async def run(pilot: Pilot[None]) -> None:
         await stage(engine, private_home, "running")(pilot)  # type: ignore[misc]
         await pilot.press("f3")
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
 
     assert snap_compare(make_app(), terminal_size=size, run_before=run)
 
@@ -106,7 +105,7 @@ def test_help(snap_compare: Compare, make_app: MakeApp, engine: FakeEngine, priv
     async def run(pilot: Pilot[None]) -> None:
         await stage(engine, private_home, "idle")(pilot)  # type: ignore[misc]
         await pilot.press("f1")
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
 
     assert snap_compare(make_app(), terminal_size=(120, 40), run_before=run)
 
@@ -117,8 +116,8 @@ def test_a_wrong_parameter_and_a_long_prompt(
     async def run(pilot: Pilot[None]) -> None:
         await stage(engine, private_home, "idle")(pilot)  # type: ignore[misc]
         await pilot.press(*", a red tree" * 2, "tab", "tab", "down", "1", "0", "0")
-        await settle(pilot.app, pilot)  # type: ignore[arg-type]
+        await settle(pilot.app, pilot)
         pilot.app.screen.query_one("#prompt").show_tokens(82, 2)  # type: ignore[attr-defined]
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
 
     assert snap_compare(make_app(), terminal_size=(80, 24), run_before=run)

@@ -70,6 +70,7 @@ async def test_the_fold_opens_by_keys_and_by_the_mouse(make_app: MakeApp) -> Non
         await pilot.press("x", "5", "backspace", "delete")  # nothing to be typed or erased
         await pilot.press("enter")
         assert not app.studio.parameters.unfolded
+        await settle(app, pilot)
         await pilot.click("#parameters", offset=(5, 8))
         assert app.studio.parameters.unfolded
 
@@ -107,9 +108,9 @@ async def test_the_named_choices_have_lists(make_app: MakeApp) -> None:
         for row, typed, value in picks:
             app.studio.parameters.go_to(row)
             await pilot.press("enter")
-            await pilot.pause(0.1)
+            await settle(app, pilot)
             await pilot.press(*typed, "enter")
-            await pilot.pause(0.1)
+            await settle(app, pilot)
             assert app.studio.parameters.texts[row] == value
 
 
@@ -124,12 +125,12 @@ async def test_a_small_pane_scrolls_to_the_cursor(make_app: MakeApp) -> None:
         assert panel.size.height < len(panel.text.splitlines())
         assert app.studio.prompt.size.height >= 1
         panel.go_to("vae")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         assert panel.scroll_offset.y > 0
         place = [line[:5].strip("▸ ") for line in panel.text.splitlines()].index("vae")
         assert 0 <= place - panel.scroll_offset.y < panel.size.height
         await pilot.press("down")
-        await pilot.pause(0.1)
+        await settle(app, pilot)
         await pilot.click("#parameters", offset=(5, panel.size.height - 1))
         assert not panel.unfolded  # the fold's line is the last
 
@@ -325,7 +326,7 @@ async def test_the_inspector_sends_its_image(make_app: MakeApp, engine: FakeEngi
     run = RecordedRun()
     async with inspecting(make_app, engine, run) as (app, _, pilot):
         await pilot.press("f9")
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
         assert app.screen is app.studio
         assert app.studio.parameters.recipe.init_image == run.info.images[0]
 

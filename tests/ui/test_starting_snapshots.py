@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from textual.pilot import Pilot
 
-from tests.ui.conftest import MakeApp
+from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.test_snapshots import Compare, picture, stage
 from tui.screens.mask import MaskScreen
@@ -28,7 +28,7 @@ def pressing(
         pilot.app.studio.parameters.set_texts(texts or {})  # type: ignore[attr-defined]
         for keys in groups:
             await pilot.press(*keys.split())
-            await pilot.pause(0.4)
+            await settle(pilot.app, pilot)
 
     return run
 

@@ -183,6 +183,7 @@ async def test_what_is_held_keeps_nothing_busy(make_app: MakeApp, engine: FakeEn
     async with app.run_test(size=SIZE) as pilot:
         engine.ready()
         await pilot.press("enter", "enter")
+        await settle(app, pilot)
         first, second = (command.job for command in engine.commands(m.Generate))
         book = app.studio.view.book
         engine.tell(m.QueueState(order=(first, second), seconds=(None, None), held={first: ""}))
@@ -338,7 +339,7 @@ async def test_the_plan_follows_the_settings(make_app: MakeApp, engine: FakeEngi
         await settle(app, pilot)
         before = len(engine.commands(m.PlanSchedule))
         await pilot.press("tab", "tab", "down", "down", "1", "2")
-        await pilot.pause(0.2)
+        await settle(app, pilot)
         plans = engine.commands(m.PlanSchedule)
         assert len(plans) == before + 1  # "1" alone was not worth a question
         assert plans[-1].recipe.steps == 12

@@ -187,7 +187,7 @@ def test_looks(snap_compare: Compare, make_app: MakeApp, styles: Styles, size: t
     async def run(pilot: Pilot[None]) -> None:
         await opened(pilot.app, pilot)  # type: ignore[arg-type]
         await pilot.press("down", "space")
-        await pilot.pause(0.1)
+        await settle(pilot.app, pilot)
 
     draft = Draft(prompt="a small house by the sea", negative_prompt="people", styles=("oil painting",))
     assert snap_compare(make_app(draft=draft), terminal_size=size, run_before=run)
@@ -195,7 +195,7 @@ def test_looks(snap_compare: Compare, make_app: MakeApp, styles: Styles, size: t
 
 def test_the_line_in_the_studio(snap_compare: Compare, make_app: MakeApp, styles: Styles) -> None:
     async def run(pilot: Pilot[None]) -> None:
-        await settle(pilot.app, pilot)  # type: ignore[arg-type]
+        await settle(pilot.app, pilot)
 
     draft = Draft(prompt="a small house by the sea", styles=("oil painting", "night"))
     assert snap_compare(make_app(draft=draft), terminal_size=(120, 40), run_before=run)

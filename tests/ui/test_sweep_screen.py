@@ -41,8 +41,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "tui.screens.sweep.sweeping._KEEP_DELAY",
     ):
         monkeypatch.setattr(delay, 0.001)
-    for delay in ("tui.screens.studio.counting.COUNT_DELAY", "tests.ui.conftest.COUNT_DELAY"):
-        monkeypatch.setattr(delay, 0.01)
 
 
 async def open_form(app: SdtuiApp, pilot: Pilot[None], engine: FakeEngine) -> SweepScreen:

@@ -29,12 +29,12 @@ FAULTY = Plan(lines=(Line("sampler", "LMS, Euler a"), Line("guidance", "3-9 [4],
 
 async def form(pilot: Pilot[None], engine: FakeEngine, plan: Plan) -> None:
     app = pilot.app
-    await settle(app, pilot)  # type: ignore[arg-type]
+    await settle(app, pilot)
     engine.ready()
-    await settle(app, pilot)  # type: ignore[arg-type]
+    await settle(app, pilot)
     app.sweeping.plan = plan  # type: ignore[attr-defined]
     await pilot.press("alt+x")
-    await settle(app, pilot)  # type: ignore[arg-type]
+    await settle(app, pilot)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -52,7 +52,7 @@ def test_grid(
     async def run(pilot: Pilot[None]) -> None:
         await form(pilot, engine, GRID)
         await pilot.press("ctrl+g")
-        await settle(pilot.app, pilot)  # type: ignore[arg-type]
+        await settle(pilot.app, pilot)
         jobs = engine.commands(m.Generate)
         for job in jobs[:5]:
             path = str(save_image(picture(64), job.recipe, folder=private_home / "outputs"))
@@ -62,7 +62,6 @@ def test_grid(
         engine.start(jobs[6])
         engine.progress(jobs[6].job, 5, jobs[6].recipe)
         await pilot.press("right", "down")
-        await settle(pilot.app, pilot)  # type: ignore[arg-type]
-        await pilot.pause(0.5)
+        await settle(pilot.app, pilot)
 
     assert snap_compare(make_app(), terminal_size=size, run_before=run)

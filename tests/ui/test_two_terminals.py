@@ -21,7 +21,6 @@ from sdcore.engine.local import LocalEngine
 from tests.engine_fakes import FakeCore
 from tui.app import SdtuiApp
 from tui.drafts import Draft
-from tui.screens.queue.screen import QueueScreen
 from tui.widgets.queue_list import QueueList
 
 SIZE = (120, 40)
@@ -88,7 +87,7 @@ class Terminal:
     async def queue(self) -> None:
         """Open the queue."""
         await self.press("alt+q")
-        await until(lambda: isinstance(self.app.screen, QueueScreen) and self.lines())
+        await until(lambda: self.app.screen.query(QueueList) and self.lines())
 
     async def go(self, prompt: str) -> None:
         """Move the cursor to the job with this prompt, the queue being open."""

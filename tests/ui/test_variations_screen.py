@@ -262,6 +262,5 @@ def test_looks(
         )
         await pilot.press("right", "right")
         await settle(app, pilot)
-        await pilot.pause(0.3)
 
     assert snap_compare(make_app(), terminal_size=size, run_before=run)

@@ -158,6 +158,6 @@ def test_looks(snap_compare: Compare, make_app: MakeApp, folder: Path, editor: b
     async def run(pilot: Pilot[None]) -> None:
         await opened(pilot.app, pilot)  # type: ignore[arg-type]
         await pilot.press("down", *(["ctrl+e"] if editor else []))
-        await settle(pilot.app, pilot)  # type: ignore[arg-type]
+        await settle(pilot.app, pilot)
 
     assert snap_compare(make_app(draft=Draft(prompt="a cat")), terminal_size=(80, 24), run_before=run)

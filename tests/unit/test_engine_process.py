@@ -102,6 +102,7 @@ def test_what_answers_beside_a_run_shares_no_work_out() -> None:
     from sdcore.engine.messages import AnyEvent, EngineFailed
 
     backend = torch_backend.load(lambda stage, fraction: None, device="cpu")
+    before = torch.get_num_threads()
     torch.set_num_threads(2)
     told: list[int] = []
     answered = threading.Event()
@@ -120,5 +121,7 @@ def test_what_answers_beside_a_run_shares_no_work_out() -> None:
     finally:
         desk.stop()
         desk.join(5)
+        after = torch.get_num_threads()
+        torch.set_num_threads(before)  # of the tests that come after it in this process
     assert told == [1]
-    assert torch.get_num_threads() == 2
+    assert after == 2

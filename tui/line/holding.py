@@ -41,6 +41,11 @@ class EngineLine:
         self.farewell: m.Shutdown | None = m.Shutdown(when_idle=True)
         """What the engine is told when the app is left."""
 
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that is spoken to, or None."""
+        return self._engine
+
     def listen(self, listener: Listener) -> None:
         """Let `listener` have every event from now on."""
         self._listeners.append(listener)
