@@ -366,20 +366,10 @@ class Canvas(Paced):
         """The hint, where there is no picture."""
         return Content("" if self._frame or self._image else self._hint)
 
-    def render_line(self, y: int) -> Strip:
-        """A line for Textual's own way of drawing, which a border or padding needs."""
+    def finished(self, begin: int, end: int) -> list[Strip] | None:
+        """The lines of the picture."""
         strips = self._drawn()
-        return strips[y] if strips is not None and y < len(strips) else super().render_line(y)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines inside `crop`, past Textual's styling, which would take every finished line apart."""
-        strips = self._drawn()
-        if not strips or self.gutter or (strips[0].cell_length, len(strips)) != self.size:
-            return super().render_lines(crop)
-        lines = strips[crop.y : crop.bottom]
-        if crop.width < self.size.width:
-            lines = [line.crop(crop.x, crop.right) for line in lines]
-        return lines
+        return strips[begin:end] if strips is not None else None
 
 
 def _centred(line: list[Segment], columns: int, width: int, style: Style) -> Strip:

@@ -252,10 +252,9 @@ class Filmstrip(OwnLines, can_focus=True):
         """Thumbnails are as high as the strip: make those that are missing at this height."""
         self._reveal()
 
-    @property
-    def has_own_lines(self) -> bool:
-        """The hint is drawn as any text."""
-        return bool(self._paths) and super().has_own_lines
+    def finished(self, begin: int, end: int) -> list[Strip] | None:
+        """The lines of the thumbnails; the hint is drawn as any text."""
+        return super().finished(begin, end) if self._paths else None
 
     # -- drawing ---------------------------------------------------------------------------------------------
 

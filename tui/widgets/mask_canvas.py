@@ -344,13 +344,6 @@ class MaskCanvas(Paced):
         self._strips[above + first : above + last] = strips
         self.refresh(Region(0, above + first, self.size.width, last - first))
 
-    def render_line(self, y: int) -> Strip:
-        """A line for Textual's own way of drawing, under a dialog."""
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines inside `crop`, past Textual's styling, which would take every finished line apart."""
-        if len(self._strips) != self.size.height or self._strips[0].cell_length != self.size.width:
-            return super().render_lines(crop)
-        lines = self._strips[crop.y : crop.bottom]
-        return lines if crop.width == self.size.width else [line.crop(crop.x, crop.right) for line in lines]
+    def finished(self, begin: int, end: int) -> list[Strip]:
+        """The lines of image and mask."""
+        return self._strips[begin:end]

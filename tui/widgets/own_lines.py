@@ -6,6 +6,7 @@ a progress line costs. A widget that has none of these and draws its lines whole
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.style import Style
@@ -14,12 +15,34 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 
-class OwnLines(Widget):
-    """A widget whose `render_line` gives lines as wide as itself, with colours for every cell and no text from outside.
+class FinishedLines(Widget):
+    """A widget that draws its lines whole, as wide as itself, with a style for every cell.
 
-    A frame round it is its container's. With a border or padding of its own, or where there are no colours, it is drawn
-    as any other.
+    A frame round it is its container's. With a border or padding of its own it is drawn as any other.
     """
+
+    def finished(self, begin: int, end: int) -> Sequence[Strip] | None:
+        """The lines from `begin` to `end` (not among them); None where Textual has to draw what `render` gives."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        """A line for Textual's own way of drawing."""
+        lines = self.finished(y, y + 1)
+        return lines[0] if lines else super().render_line(y)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines inside `crop`; those of another size than the widget's, which is new then, go Textual's way."""
+        lines = None if self.gutter else self.finished(crop.y, crop.bottom)
+        if not lines or (lines[0].cell_length, len(lines)) != (self.size.width, crop.height):
+            return super().render_lines(crop)
+        if crop.width < self.size.width:
+            return [line.crop(crop.x, crop.right) for line in lines]
+        return list(lines)
+
+
+class OwnLines(FinishedLines):
+    """A widget that has nothing but its `render_line`, with colours for every cell and no text from outside. Where
+    there are no colours, it is drawn as any other."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -42,16 +65,6 @@ class OwnLines(Widget):
         self._styles_of.clear()
         super().notify_style_update()
 
-    @property
-    def has_own_lines(self) -> bool:
-        """Whether `render_line` gives such lines now."""
-        return not (self.gutter or self.app.no_color)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines inside `crop`."""
-        if not self.has_own_lines:
-            return super().render_lines(crop)
-        lines = [self.render_line(y) for y in range(crop.y, crop.bottom)]
-        if crop.width < self.size.width:
-            return [line.crop(crop.x, crop.right) for line in lines]
-        return lines
+    def finished(self, begin: int, end: int) -> list[Strip] | None:
+        """The lines from `begin` to `end`."""
+        return None if self.app.no_color else [self.render_line(y) for y in range(begin, end)]

@@ -10,7 +10,6 @@ from PIL import Image
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
-from textual.geometry import Region
 from textual.strip import Strip
 
 from sdcore.spec.views import Picture
@@ -224,16 +223,6 @@ class PictureGrid(Paced):
             self.hint if not self._panels or self._strips else "There is too little room for the pictures."
         )
 
-    def render_line(self, y: int) -> Strip:
-        """A line for Textual's own way of drawing."""
-        if self._strips is not None and y < len(self._strips):
-            return self._strips[y]
-        return super().render_line(y)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines inside `crop`, past Textual's styling, which would take every finished line apart."""
-        strips = self._strips
-        if not strips or self.gutter or (strips[0].cell_length, len(strips)) != self.size:
-            return super().render_lines(crop)
-        lines = strips[crop.y : crop.bottom]
-        return lines if crop.width == self.size.width else [line.crop(crop.x, crop.right) for line in lines]
+    def finished(self, begin: int, end: int) -> list[Strip] | None:
+        """The lines of the pictures."""
+        return self._strips[begin:end] if self._strips is not None else None

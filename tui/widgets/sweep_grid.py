@@ -262,16 +262,10 @@ class SweepGrid(Paced):
         """Nothing, without a run."""
         return Content("")
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines inside `crop`, past Textual's styling, which would take every finished line apart."""
-        if self._run is None or self.gutter:
-            return super().render_lines(crop)
-        lines = [self._line(self._run, y) for y in crop.line_range]
-        return lines if crop.width == self.size.width else [line.crop(crop.x, crop.right) for line in lines]
-
-    def render_line(self, y: int) -> Strip:
-        """A line for Textual's own way of drawing."""
-        return self._line(self._run, y) if self._run is not None else super().render_line(y)
+    def finished(self, begin: int, end: int) -> list[Strip] | None:
+        """The lines of the grid."""
+        run = self._run
+        return [self._line(run, y) for y in range(begin, end)] if run is not None else None
 
     def _line(self, run: SweepRun, y: int) -> Strip:
         layout = self._arranged

@@ -312,15 +312,15 @@ class ThumbGrid(Paced):
         """The hint, where there are no images."""
         return Content(self.hint)
 
+    def finished(self, begin: int, end: int) -> list[Strip] | None:
+        """The lines of the grid."""
+        return [self._line(y, 0, self.size.width) for y in range(begin, end)] if self._count else None
+
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines inside `crop`, past Textual's styling, which would take every finished line apart."""
+        """The lines inside `crop`: of many images only those that it touches are looked at."""
         if not self._count or self.gutter:
             return super().render_lines(crop)
         return [self._line(y, crop.x, crop.right) for y in crop.line_range]
-
-    def render_line(self, y: int) -> Strip:
-        """A line for Textual's own way of drawing."""
-        return self._line(y, 0, self.size.width) if self._count else super().render_line(y)
 
     def _line(self, y: int, begin: int, end: int) -> Strip:
         if self._lines is None:
