@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ssh_server import SshServer, needs_ssh
-from tests.terminal.terminal import Terminal
-from tests.terminal.test_lost_line import APP, ENTER, QUIT, box, far, images
+from tests.terminal.test_lost_line import ENTER, QUIT, box, far, from_here, images
 
 __all__ = ["box", "far"]
 
@@ -18,10 +17,7 @@ pytestmark = [needs_ssh, pytest.mark.filterwarnings("ignore:coroutine:RuntimeWar
 
 
 def test_the_images_over_there(box: SshServer, far: Path, private_home: Path) -> None:
-    config = private_home / "config" / "config.toml"
-    config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(f'ssh = "{" ".join(box.ssh)}"\nremote_command = "{APP}"\n')
-    with Terminal("--host", "box", columns=120, rows=40) as terminal:
+    with from_here(box, private_home) as terminal:
         terminal.wait_for("japanese")
         terminal.set_steps(2)
         terminal.type(ENTER)

@@ -38,6 +38,14 @@ def box(tmp_path: Path, far: Path) -> Iterator[SshServer]:
     )
 
 
+def from_here(box: SshServer, home: Path) -> Terminal:
+    """The app on this machine, the engine on the box, which is reached as the settings say."""
+    config = home / "config" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f'ssh = "{" ".join(box.ssh)}"\nremote_command = "{APP}"\n')
+    return Terminal("--host", "box", columns=120, rows=40)
+
+
 def images(far: Path) -> list[Path]:
     return sorted((far / "outputs").rglob("[0-9]*.png"))
 
@@ -100,10 +108,7 @@ def test_an_image_that_was_made_while_nobody_was_there(box: SshServer, far: Path
 
 
 def test_the_app_here_and_the_engine_there(box: SshServer, far: Path, private_home: Path) -> None:
-    config = private_home / "config" / "config.toml"
-    config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(f'ssh = "{" ".join(box.ssh)}"\nremote_command = "{APP}"\n')
-    with Terminal("--host", "box", columns=120, rows=40) as terminal:
+    with from_here(box, private_home) as terminal:
         terminal.wait_for("japanese")
         terminal.set_steps(400)
         terminal.type(ENTER)
