@@ -61,6 +61,11 @@ class TypeAhead(App[None]):
         self._from: tuple[Screen[Any] | None, frozenset[Worker[Any]], float] = (None, frozenset(), 0.0)
         """The screen that it met, the workers there were, and when that was."""
 
+    @property
+    def is_typed_ahead(self) -> bool:
+        """Whether a key is not done yet."""
+        return self._under_way
+
     async def on_event(self, event: events.Event) -> None:
         """Have a key wait where another is under way."""
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
@@ -72,6 +77,8 @@ class TypeAhead(App[None]):
 
     async def _let_go(self, event: events.Key | events.Paste) -> None:
         self._under_way = True
+        if not self.screen_stack:
+            return  # the app is being left
         if not self.screen.is_mounted:
             self.set_timer(_LOOK_SECONDS, lambda: self._let_go(event))
             return

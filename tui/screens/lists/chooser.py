@@ -8,6 +8,7 @@ import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -30,10 +31,30 @@ class Choice(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+_PADDING: Final = 2
+
+
 class ChoiceList(OptionList, inherit_bindings=False):
     """The lines of the list, with keys of the registry alone."""
 
     BINDINGS = bindings("list")
+
+    class RoomChanged(Message):
+        """There is more room for a line, or less, than was measured: a scrollbar came or went."""
+
+    def __init__(self, *, id: str | None = None, markup: bool = True) -> None:
+        super().__init__(id=id, markup=markup)
+        self._room = 0
+
+    def measure(self) -> int:
+        """The cells that a line has; `RoomChanged` says when that is no longer so."""
+        self._room = self.scrollable_content_region.width
+        return self._room - _PADDING
+
+    def on_resize(self) -> None:
+        """Say it where another room was measured: a list that grows has a scrollbar before it has grown."""
+        if self._room not in (0, self.scrollable_content_region.width):
+            self.post_message(self.RoomChanged())
 
 
 class Narrowing(Screen[_T], Generic[_T], inherit_bindings=False):
@@ -45,6 +66,10 @@ class Narrowing(Screen[_T], Generic[_T], inherit_bindings=False):
 
     def _fill(self) -> None:
         raise NotImplementedError
+
+    def on_choice_list_room_changed(self) -> None:
+        """Cut the lines to the room that they have now."""
+        self._fill()
 
     def on_key(self, event: events.Key) -> None:
         """Letters narrow the list."""

@@ -170,7 +170,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
 
     def _line(self, entry: Entry) -> Content:
         name = sanitise(entry.name, newlines=False)
-        room = max(12, self.query_one(ChoiceList).scrollable_content_region.width - 2)
+        room = max(12, self.query_one(ChoiceList).measure())
         if entry.is_folder:
             return Content.styled(file_name(name.rstrip("/"), room - 1) + "/", "$normal")
         size = size_of(entry.bytes)

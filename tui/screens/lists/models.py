@@ -129,7 +129,7 @@ class Models(Narrowed[str], inherit_bindings=False):
         self._shown = sorted(
             fitting, key=lambda model: (not model.bundled, model.name.casefold(), model.path)
         )
-        width = self._width = options.scrollable_content_region.width - 2
+        width = self._width = options.measure()
         at = self._at or self._present
         self.query_one("#model-titles", Static).update(title_line(width))
         with self.prevent(OptionList.OptionHighlighted):

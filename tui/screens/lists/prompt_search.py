@@ -69,7 +69,7 @@ class PromptSearch(Narrowed[Taken], inherit_bindings=False):
 
     def _fill(self) -> None:
         self._say_typed()
-        width = self.query_one(ChoiceList).scrollable_content_region.width - 2
+        width = self.query_one(ChoiceList).measure()
         self.run_worker(self._search(self._typed, width), group="search", exclusive=True)
 
     async def _search(self, query: str, width: int) -> None:

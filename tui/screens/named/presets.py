@@ -151,7 +151,7 @@ class PresetForm(ModalScreen[Preset | None], inherit_bindings=False):
         line = Content.styled(_MARKED if marked else _UNMARKED, "$accent" if marked else "$dim")
         line += Content.styled(f"{place:<16}", "$normal" if marked else "$dim")
         line += Content.styled(shown, "$bright" if marked else "$dim")
-        width = self.query_one(ChoiceList).scrollable_content_region.width - 2
+        width = self.query_one(ChoiceList).measure()
         return line.truncate(max(8, width), ellipsis=True)
 
     def action_mark(self) -> None:

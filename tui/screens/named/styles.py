@@ -19,6 +19,7 @@ from sdcore.spec.styles import PLACE, Style, in_style
 from tui.actions import bindings
 from tui.files import pasted_path
 from tui.screens.lists.ask import Ask
+from tui.screens.lists.chooser import ChoiceList
 from tui.screens.named.lists import NamedList
 from tui.widgets.prompt import PromptEditor
 
@@ -61,7 +62,7 @@ class StyleList(NamedList[tuple[str, ...]], inherit_bindings=False):
 
     @property
     def _room(self) -> int:
-        return self.query_one("#named-list").scrollable_content_region.width - 2
+        return self.query_one("#named-list", ChoiceList).measure()
 
     def look(self, name: str) -> Content:
         """The prompts that would be sent with what is marked, and with what is under the cursor."""
