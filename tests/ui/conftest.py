@@ -21,12 +21,24 @@ MakeApp = Callable[..., SdtuiApp]
 
 @pytest.fixture(autouse=True)
 def keys_come_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let keys come as fast as a person's: Textual's way rests 40 ms after each."""
+    """Let keys come as fast as a person's, and wait until the last is done: Textual's way rests 40 ms after each."""
+    press = Pilot.press
 
     async def a_moment(min_sleep: float = 0) -> None:
         await asyncio.sleep(max(min_sleep, _MOMENT))
 
+    async def press_and_look(pilot: Pilot[None], *keys: str) -> None:
+        await press(pilot, *keys)
+        deadline = time.monotonic() + _LONGEST_KEY
+        while isinstance(pilot.app, SdtuiApp) and pilot.app.is_typed_ahead and not pilot.app._exit:
+            if time.monotonic() > deadline:
+                break  # one that a test has wait, or that ends the app
+            await pilot.pause(_MOMENT)
+        for _ in range(_QUIET):
+            await pilot.pause(_MOMENT)
+
     monkeypatch.setattr("textual.app.wait_for_idle", a_moment)
+    monkeypatch.setattr(Pilot, "press", press_and_look)
 
 
 @pytest.fixture
@@ -55,6 +67,7 @@ _LONGEST_DELAY = 0.2
 """Seconds: what the app puts off for no longer is waited for."""
 _PATIENCE = 20.0
 _MOMENT = 0.002
+_LONGEST_KEY = 0.5
 _QUIET = 3
 """Looks one after another at which nothing was under way: a message may lead to another, and that to a worker."""
 

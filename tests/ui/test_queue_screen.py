@@ -321,6 +321,7 @@ async def test_the_queue_is_paused_cleared_and_made_endless(make_app: MakeApp, e
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(app, pilot, engine)
         await pilot.press("p")
+        await settle(app, pilot)
         assert engine.commands(m.PauseQueue) == [m.PauseQueue()]
         engine.tell(m.QueueState(order=("a",), seconds=(1.0,), paused=True, forever=RECIPE))
         await settle(app, pilot)
@@ -328,11 +329,13 @@ async def test_the_queue_is_paused_cleared_and_made_endless(make_app: MakeApp, e
         assert "without end" in screen.query_one("#queue-summary", Caption).facts
         assert "paused · without end" in app.studio.query_one("#head").text  # type: ignore[attr-defined]
         await pilot.press("p", "alt+e")
+        await settle(app, pilot)
         assert engine.commands(m.PauseQueue)[1] == m.PauseQueue(paused=False)
         assert engine.commands(m.RunForever) == [m.RunForever()]
         engine.tell(m.QueueState())
         await settle(app, pilot)
         await pilot.press("escape", "alt+e")
+        await settle(app, pilot)
         endless = engine.commands(m.RunForever)[1].recipe
         assert endless == app.studio.read()[0]
         await pilot.press("alt+q")
