@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from PIL import Image
@@ -87,12 +87,17 @@ class Previews:
             self._newest = None
 
     def catch_up(self, mailbox: Mailbox) -> None:
-        """Send the newest estimate of what runs to who asked for previews just now."""
+        """Send the newest estimate of what runs to who asked for previews just now, unless a pass was quicker."""
         newest = self._newest
         with self._lock:
             wanted = self._wanted.get(mailbox)
-        if newest is not None and wanted is not None and newest.coming.done:
-            _deliver(replace(newest, due=[(mailbox, _box(wanted))]))
+        if newest is None or wanted is None or not newest.coming.done:
+            return
+        events = _events(newest, _pictures(newest), _box(wanted))
+        with self._lock:
+            if mailbox not in self._due:  # otherwise the same picture would come twice, or behind a newer one
+                for event in events:
+                    mailbox.put(event)
 
     def _send(self) -> None:
         begun = self._begun
@@ -111,16 +116,23 @@ class Previews:
 
 
 def _deliver(begun: _Begun) -> None:
-    pictures = [Image.fromarray(rgb) for rgb in begun.coming.rgb()[:MOST_IMAGES]]
+    pictures = _pictures(begun)
     made: dict[tuple[int, int], list[JobPreview]] = {}
     for mailbox, box in begun.due:
         if box not in made:
-            made[box] = [
-                _event(begun.job, begun.index, image, fit(picture, box))
-                for image, picture in enumerate(pictures)
-            ]
+            made[box] = _events(begun, pictures, box)
         for event in made[box]:
             mailbox.put(event)
+
+
+def _pictures(begun: _Begun) -> list[Image.Image]:
+    return [Image.fromarray(rgb) for rgb in begun.coming.rgb()[:MOST_IMAGES]]
+
+
+def _events(begun: _Begun, pictures: list[Image.Image], box: tuple[int, int]) -> list[JobPreview]:
+    return [
+        _event(begun.job, begun.index, image, fit(picture, box)) for image, picture in enumerate(pictures)
+    ]
 
 
 def fit(picture: Image.Image, box: tuple[int, int]) -> Image.Image:

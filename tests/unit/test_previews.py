@@ -112,6 +112,31 @@ def test_who_comes_late_sees_the_newest_at_once() -> None:
     assert [(event.index, event.image, event.width) for event in pictures(late)] == [(2, 0, 16), (2, 1, 16)]
 
 
+def test_who_was_sent_a_pass_meanwhile_is_not_sent_it_again() -> None:
+    previews, mailbox = Previews(), Mailbox()
+    previews.want(mailbox, SetPreview(width=8, height=8))
+    previews.show("a", 0, 1, rgb)
+    assert [event.index for event in pictures(mailbox)] == [0]
+    previews.catch_up(mailbox)
+    assert pictures(mailbox) == []
+
+
+def test_what_is_caught_up_on_never_comes_behind_a_newer_pass() -> None:
+    previews, mailbox = Previews(), Mailbox()
+
+    class Overtaken(FakeComing):
+        """An estimate behind which the next pass comes while its picture is made."""
+
+        def rgb(self) -> np.ndarray:
+            previews.show("a", 1, 1, rgb)
+            return rgb(1).array
+
+    previews.show("a", 0, 1, lambda latents: Overtaken(None))
+    previews.want(mailbox, SetPreview(width=8, height=8))
+    previews.catch_up(mailbox)
+    assert [event.index for event in pictures(mailbox)] == [1]
+
+
 def test_who_comes_after_a_job_sees_nothing_of_it() -> None:
     previews, late = Previews(), Mailbox()
     previews.show("a", 0, 1, rgb)
