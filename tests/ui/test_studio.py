@@ -127,6 +127,25 @@ async def test_a_run_moves_table_plot_and_progress(make_app: MakeApp, engine: Fa
         assert app.studio.gallery.canvas._frame is not None
 
 
+async def test_escape_among_the_recent_images_goes_back_and_stops_nothing(
+    make_app: MakeApp, engine: FakeEngine
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await app.studio.ready.wait()
+        engine.ready()
+        await pilot.press("enter", "f6")
+        engine.start(engine.commands(m.Generate)[0])
+        await settle(app, pilot)
+        assert "back" in app.studio.query_one(FooterLine).labels
+        await pilot.press("escape")
+        assert engine.commands(m.Cancel) == []
+        assert app.studio.prompt.has_focus
+        assert "stop" in app.studio.query_one(FooterLine).labels
+        await pilot.press("escape")
+        assert [command.job for command in engine.commands(m.Cancel)] == [engine.commands(m.Generate)[0].job]
+
+
 async def test_a_finished_image_is_shown_kept_and_named(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:

@@ -13,7 +13,8 @@ MAKE: Final = (
     action("new_line", "ctrl+j shift+enter", "New line", "Prompt", "prompt",
             "Begin a new line in the prompt.", footer={"idle": "new line"}),
     action("stop", "escape", "Stop", "Make", "studio",
-            "Stop the image being made, without saving it; otherwise go back to the prompt.",
+            "Stop the image being made, without saving it; from the recent images, or with nothing to stop, go back to "
+            "the prompt.",
             footer={"running": "stop", "recent": "back", "job": "leave it as it was"}),
     action("interrupt", "ctrl+c", "Stop, or copy the selection", "Make", "studio",
             "Copy the selected text if there is any; otherwise the same as Escape."),

@@ -67,6 +67,11 @@ class Gallery:
             self.show_again()
 
     @property
+    def has_focus(self) -> bool:
+        """Whether the keys go to the recent images."""
+        return self.recent is not None and self._studio.focused is self.recent
+
+    @property
     def looking_at(self) -> Path | None:
         """The older image that the person looks at, None while it is the newest."""
         return self._looking_at

@@ -211,7 +211,7 @@ class Studio(WordKeys, inherit_bindings=False):
     def on_descendant_focus(self) -> None:
         """The footer names the keys of the part in focus; among the recent images one is looked at."""
         recent = self.gallery.recent
-        if recent is None or self.focused is not recent:
+        if recent is None or not self.gallery.has_focus:
             self.gallery.look_away()
         elif recent.highlighted is not None:
             self.gallery.look_at(recent.highlighted)
@@ -223,7 +223,7 @@ class Studio(WordKeys, inherit_bindings=False):
         moment: Moment = "running" if self.view.book.running else "idle"
         if isinstance(focused, Parameters):
             moment = "file" if focused.row in FILES else "parameters"
-        elif focused is not None and focused is self.gallery.recent:
+        elif self.gallery.has_focus:
             moment = "recent"
         elif self.drafting.is_aside:
             moment = "job"
@@ -306,7 +306,10 @@ class Studio(WordKeys, inherit_bindings=False):
             self.parameters.go_to(name)
 
     def action_stop(self, *, keep: bool = False) -> None:
-        """Stop the running job, or the one queued last; otherwise go back to the prompt."""
+        """Stop the running job, or the one queued last; from the recent images, or otherwise, go back to the prompt."""
+        if self.gallery.has_focus and not keep:
+            self.prompt.focus()
+            return
         if self.app.queueing.editing.leave():
             return
         book = self.view.book
