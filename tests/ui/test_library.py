@@ -19,7 +19,7 @@ from sdcore.library import config, marks, searches
 from sdcore.library.index import schema
 from sdcore.library.index.scanning import stamp_of
 from sdcore.library.index.store import Store
-from sdcore.library.metadata import read_image
+from sdcore.library.metadata import read_image, read_pixels
 from sdcore.spec.sanitise import REPLACEMENT
 from tests.library_files import index_folder, write_image
 from tests.ui.conftest import MakeApp, settle
@@ -287,6 +287,28 @@ async def test_variations_of_an_image_and_back(
         app.varying = Varying(app)
         await keys(app, pilot, "alt+v")
         assert "cannot be varied" in app.screen.query_one(MessageLine).text
+
+
+async def test_what_is_asked_of_an_image_is_done_when_it_is_read(
+    make_app: MakeApp, pictures: list[Path], engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    async with library(app) as (pilot, _screen):
+        await keys(app, pilot, "enter")
+        viewer = app.screen
+        assert isinstance(viewer, Viewer)
+        held = threading.Event()
+        monkeypatch.setattr(
+            "tui.screens.library.viewer.read_pixels", lambda path: held.wait(10) and read_pixels(path)
+        )
+        viewer._ahead.clear()
+        await pilot.press("right_square_bracket", "alt+v")
+        assert app.screen is viewer
+        assert viewer.path is None
+        held.set()
+        await settle(app, pilot)
+        assert isinstance(app.screen, Variations)
+        assert engine.commands(m.Generate)[0].recipe.prompt == SUBJECTS[1]
 
 
 async def test_comparing_two(make_app: MakeApp, pictures: list[Path]) -> None:

@@ -112,6 +112,8 @@ class Viewer(Screen[int | None], inherit_bindings=False):
         self._ahead: dict[int, _Read] = {}
         self._rough_name = ""
         """What is shown while the whole is on its way."""
+        self._then: Callable[[Path], object] | None = None
+        """What is to be done with the file as soon as it is read."""
         self._step = 1
 
     def compose(self) -> ComposeResult:
@@ -153,25 +155,29 @@ class Viewer(Screen[int | None], inherit_bindings=False):
     # Reading
 
     def _read(self) -> None:
+        self._path = self._then = None
+        self._rough_name = ""
         self.run_worker(self._look(self._place), group="picture", exclusive=True)
 
     async def _look(self, place: int) -> None:
         try:
             known = self._ahead.get(place) or await self._fetch(place)
         except (MetadataError, LibraryError, OSError) as fault:
-            self._path = self._image = self._view = None
+            self._path = self._image = self._view = self._then = None
             self.say("")
             self.query_one(Canvas).show_hint(str(fault))
             self._show_caption()
             return
-        self._path, self._known, image = known
-        self._image = image
+        path, self._known, image = known
+        self._path, self._image = path, image
         self._view = self._whole(image)
         self._ahead = {place: known}
         self.say("")
         self._draw()
         if self.has_class("-told"):
             self._tell()
+        if self._then is not None:
+            self._with_file(self._then)
         neighbour = place + self._step
         near = self._images.ahead and 0 <= neighbour < len(self._images)
         if near and image.width * image.height <= _KEPT_PIXELS:
@@ -268,9 +274,9 @@ class Viewer(Screen[int | None], inherit_bindings=False):
         if place != self._place:
             self._step = 1 if place > self._place else -1
             self._place = place
-            self._show_caption()
             self.say("")
             self._read()
+            self._show_caption()
 
     def action_zoom(self, steps: int) -> None:
         """Closer, or farther away."""
@@ -310,14 +316,21 @@ class Viewer(Screen[int | None], inherit_bindings=False):
 
     def action_inspect(self) -> None:
         """Look into the run that made it."""
-        if self._path is not None:
-            self.say("Opening the run…")
-            self.app.inspecting.open(str(self._path.resolve()))
+        self._with_file(self._inspect)
+
+    def _inspect(self, path: Path) -> None:
+        self.say("Opening the run…")
+        self.app.inspecting.open(str(path.resolve()))
 
     def action_vary(self) -> None:
         """Go on from it."""
+        self._with_file(lambda path: self.app.varying.open(path, self.say))
+
+    def _with_file(self, deed: Callable[[Path], object]) -> None:
+        """Do it with the file that is shown, once that is read."""
+        self._then = deed if self._path is None else None
         if self._path is not None:
-            self.app.varying.open(self._path, self.say)
+            deed(self._path)
 
     def action_back(self) -> None:
         """Back to where it was opened from."""
