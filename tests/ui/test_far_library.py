@@ -268,7 +268,7 @@ async def test_names_are_those_of_the_other_machine(
         await opened(app, pilot, Chooser)
         await keys(app, pilot, *"scp", "enter")
         assert app.clipboard == f"scp box:{pictures[0]} ."
-        await keys(app, pilot, "f2")
+        await pilot.press("f2")
         (inspected,) = engine_commands(app, m.OpenTrace)
         assert inspected.source == str(pictures[0])  # type: ignore[attr-defined]
 

@@ -11,10 +11,15 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from sdcore.engine import messages as m
 from tests.library_files import index_folder, write_image
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
+from tests.ui.recorded_run import RecordedRun
+from tests.ui.test_starting import made
 from tui.app import SdtuiApp
+from tui.screens.inspector.latents import LatentsTab
+from tui.screens.inspector.screen import Inspector
 from tui.screens.library.results import Results
 from tui.screens.library.screen import LibraryScreen
 from tui.screens.lists.chooser import Chooser
@@ -102,6 +107,31 @@ async def test_a_search_is_typed_on_while_the_library_opens(
         assert screen.line.value == "cat"
         assert screen.row is not None
         assert (len(screen.results), Path(screen.row.path).name) == (1, "cat.png")
+        assert app.studio.prompt.text == before
+
+
+async def test_what_is_typed_while_a_run_opens_is_meant_for_the_inspector(
+    make_app: MakeApp, engine: FakeEngine, private_home: Path
+) -> None:
+    made(private_home)
+    app = make_app()
+    run = RecordedRun()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(app, pilot)
+        engine.ready()
+        before = app.studio.prompt.text
+        await pilot.press("f6")
+        await settle(app, pilot)
+        burst(app, "f2", "home", "3")
+        await pilot.pause(0.3)
+        assert app.screen is app.studio
+        engine.answer = run.answer
+        engine.tell(*run.answer(engine.commands(m.OpenTrace)[0]))
+        await dealt_with(app, pilot)
+        assert isinstance(app.screen, Inspector)
+        assert isinstance(app.screen.tab, LatentsTab)
+        assert app.screen.place.step == 0
+        await pilot.press("escape")
         assert app.studio.prompt.text == before
 
 

@@ -35,6 +35,8 @@ class Inspecting:
         self._inspector: Inspector | None = None
         self._source = ""
         self._opening: int | None = None
+        self._answer: asyncio.Future[TraceInfo | None] | None = None
+        """What the engine opened, None where it could not, for who waits to show it."""
         self._saving: int | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.TraceOpened: self._opened,
@@ -60,6 +62,9 @@ class Inspecting:
         self._source = source
         self.views.forget_problems()
         self._opening = self.views.new_request()
+        if self._inspector is None:
+            self._answer = asyncio.get_running_loop().create_future()
+            self._app.run_worker(self._lead(self._answer), group="inspector", exclusive=True)
         self._app.send(m.OpenTrace(request=self._opening, source=source))
 
     def plan(self, recipe: Recipe) -> int:
@@ -104,6 +109,7 @@ class Inspecting:
         """The engine is gone: what was asked is not answered any more."""
         self.views.forget_questions()
         self._opening = self._saving = None
+        self._settle(None)
         if self._inspector is not None:
             self._inspector.say(message, tone="alert")
 
@@ -116,10 +122,18 @@ class Inspecting:
         if self._inspector is not None:
             self._inspector.update(event.info)
         else:
-            self._app.run_worker(self._show(event.info), group="inspector", exclusive=True)
+            self._settle(event.info)
 
-    async def _show(self, info: TraceInfo) -> None:
+    def _settle(self, info: TraceInfo | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(info)
+
+    async def _lead(self, answer: asyncio.Future[TraceInfo | None]) -> None:
+        """Show what the engine opens. Keys that are typed meanwhile wait for the screen, as long as this goes on."""
         await asyncio.to_thread(_import_inspector)
+        info = await answer
+        if info is None:
+            return
         from tui.screens.inspector.screen import Inspector
 
         self._teller().say("")
@@ -135,6 +149,8 @@ class Inspecting:
         if event.request in (self._opening, self._saving):
             opening = event.request == self._opening
             self._opening, self._saving = (None, self._saving) if opening else (self._opening, None)
+            if opening:
+                self._settle(None)
             (self._inspector or self._teller()).say(event.message, tone="alert")
         elif (key := self.views.handle(event)) is not None and self._inspector is not None:
             self._inspector.view_came(key)
