@@ -56,18 +56,8 @@ async def show(app: SdtuiApp, pilot: Pilot[None], engine: FakeEngine) -> Models:
     await pilot.pause()
     screen = app.screen
     assert isinstance(screen, Models)
-    await found(app, pilot)
+    await settle(app, pilot)
     return screen
-
-
-async def found(app: SdtuiApp, pilot: Pilot[None]) -> None:
-    """Wait for the search, and for what it has the screen do."""
-    for worker in [worker for worker in app.workers if worker.group in ("look", "add", "facts")]:
-        await worker.wait()
-    await pilot.pause()
-    for worker in [worker for worker in app.workers if worker.group == "facts" and not worker.is_finished]:
-        await worker.wait()
-    await pilot.pause()
 
 
 def lines(screen: Models) -> list[str]:
@@ -133,7 +123,7 @@ async def test_what_cannot_be_loaded_says_why_and_is_not(
     async with app.run_test(size=SIZE) as pilot:
         screen = await show(app, pilot, engine)
         await pilot.press(*"anything")
-        await found(app, pilot)
+        await settle(app, pilot)
         assert "pickle" in facts(screen)
         await pilot.press("enter")
         assert app.screen is screen
@@ -148,7 +138,7 @@ async def test_memory_is_told_for_the_device(make_app: MakeApp, engine: FakeEngi
     async with app.run_test(size=SIZE) as pilot:
         screen = await show(app, pilot, engine)
         await pilot.press(*"flux")
-        await found(app, pilot)
+        await settle(app, pilot)
         assert "needs about 23.9 GB of 24.0 GB GPU memory" in facts(screen)
         assert "A part of a model" in facts(screen)
         assert lines(screen)[0].endswith("offloads ")
@@ -173,18 +163,16 @@ async def test_a_folder_is_added_and_looked_into(
         screen = await show(app, pilot, engine)
         assert [line.split()[0] for line in lines(screen)] == ["tiny"]
         await pilot.press("ctrl+o", *"/nope", "enter")
-        await found(app, pilot)
+        await settle(app, pilot)
         line = screen.query_one(FolderLine)
         assert line.complaint == "There is no folder /nope."
         assert line.text == "/nope"
         await pilot.press(*["backspace"] * 5)
         line.post_message(events.Paste(f"'{tmp_path}/'"))
         await pilot.press(*"more")
-        for worker in [worker for worker in app.workers if worker.group == "complete"]:
-            await worker.wait()
+        await settle(app, pilot)
         await pilot.press("tab", "enter")
-        await found(app, pilot)
-        await found(app, pilot)
+        await settle(app, pilot)
         assert [line.split()[0] for line in lines(screen)] == ["tiny", "extra"]
         assert config.load()[0].model_folders == (str(tmp_path / "more models"),)
         assert not line.display
@@ -308,7 +296,7 @@ def test_looks(
     async def run(pilot: Pilot[None]) -> None:
         screen = await show(app, pilot, engine)
         await pilot.press("down", "down", "down", "down")
-        await found(app, pilot)
+        await settle(app, pilot)
         assert facts(screen).startswith("flux1-dev-fp8")
 
     assert snap_compare(app, terminal_size=size, run_before=run)

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from tui.actions import Group, Moment, Scope, bindings, footer
 from tui.image_text import told_by
 from tui.marking import Marking, Marks
+from tui.once_begun import once_begun
 from tui.screens.library import words
 from tui.screens.library.deeds import Deeds
 from tui.screens.library.finding import Finding
@@ -140,7 +141,7 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     def search(self) -> None:
         """Look for what the line says."""
-        self.run_worker(self._search(), group="search", exclusive=True)
+        self.run_worker(once_begun(self._search), group="search", exclusive=True)
 
     async def _search(self) -> None:
         text, before = self.line.value, self.results.text

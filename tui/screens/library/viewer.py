@@ -17,6 +17,7 @@ from sdcore.library.metadata import MetadataError, read_pixels
 from tui.actions import Group, Scope, bindings, footer
 from tui.image_text import Told, tell
 from tui.line.library import LibraryError
+from tui.once_begun import once_begun
 from tui.screens.studio.screen import Studio
 from tui.viewport import Viewport
 from tui.widgets.canvas import Canvas
@@ -157,7 +158,7 @@ class Viewer(Screen[int | None], inherit_bindings=False):
     def _read(self) -> None:
         self._path = self._then = None
         self._rough_name = ""
-        self.run_worker(self._look(self._place), group="picture", exclusive=True)
+        self.run_worker(once_begun(self._look, self._place), group="picture", exclusive=True)
 
     async def _look(self, place: int) -> None:
         try:
@@ -209,7 +210,9 @@ class Viewer(Screen[int | None], inherit_bindings=False):
 
     def _tell(self) -> None:
         if self._path is not None:
-            self.run_worker(self._tell_of(self._path, self._known), group="details", exclusive=True)
+            self.run_worker(
+                once_begun(self._tell_of, self._path, self._known), group="details", exclusive=True
+            )
 
     async def _tell_of(self, path: Path, known: Told | None) -> None:
         told = await asyncio.to_thread(tell, path, known)

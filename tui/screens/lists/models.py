@@ -18,6 +18,7 @@ from sdcore.spec.sanitise import sanitise
 from tui import folder_settings
 from tui.actions import bindings
 from tui.line.stock import Stock
+from tui.once_begun import once_begun
 from tui.screens.lists.chooser import NO_FIT, ChoiceList, Narrowed
 from tui.widgets.folder_line import FolderLine
 from tui.widgets.model_lines import Device, ModelFacts, model_line, title_line
@@ -77,7 +78,7 @@ class Models(Narrowed[str], inherit_bindings=False):
 
     def _look(self) -> None:
         self._found, self._lines = [], {}
-        self.run_worker(self._search(self._found), group="look", exclusive=True)
+        self.run_worker(once_begun(self._search, self._found), group="look", exclusive=True)
 
     async def _search(self, found: list[ModelFile]) -> None:
         self._looking = True
@@ -99,7 +100,7 @@ class Models(Narrowed[str], inherit_bindings=False):
         """Tell what is known of the one under the cursor."""
         event.stop()
         self._at = self._shown[event.option_index].path if event.option_index < len(self._shown) else ""
-        self.run_worker(self._tell(), group="facts", exclusive=True)
+        self.run_worker(once_begun(self._tell), group="facts", exclusive=True)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take it, unless it cannot be loaded: its facts say why. The line after the last is for the hub."""

@@ -18,6 +18,7 @@ from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
 from tui.fuzzy import Fuzzy
+from tui.once_begun import once_begun
 from tui.parameter_rows import ROWS
 from tui.screens.lists.chooser import ChoiceList, Narrowed
 
@@ -70,7 +71,7 @@ class PromptSearch(Narrowed[Taken], inherit_bindings=False):
     def _fill(self) -> None:
         self._say_typed()
         width = self.query_one(ChoiceList).measure()
-        self.run_worker(self._search(self._typed, width), group="search", exclusive=True)
+        self.run_worker(once_begun(self._search, self._typed, width), group="search", exclusive=True)
 
     async def _search(self, query: str, width: int) -> None:
         """Search, and draw the lines, on a thread: drawing some hundred takes longer than a key may."""

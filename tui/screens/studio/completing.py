@@ -12,6 +12,7 @@ from textual.timer import Timer
 from textual.widgets.text_area import Location
 
 from tui.completion import LEAST, Suggestion, Vocabulary, begun
+from tui.once_begun import once_begun
 from tui.widgets.suggestions import Suggestions
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ class Completing:
 
     def learn_files(self) -> None:
         """Other LoRAs and embeddings fit the model that is loaded now, or there are other wildcards."""
-        self._studio.run_worker(self._name_files(self._vocabulary), group="vocabulary", exclusive=True)
+        self._studio.run_worker(
+            once_begun(self._name_files, self._vocabulary), group="vocabulary", exclusive=True
+        )
 
     def used(self, prompt: str) -> None:
         """A prompt was used: its words count once more."""
@@ -141,7 +144,9 @@ class Completing:
     # Looking up
 
     def _look_up(self, editor: PromptEditor, *, asked: bool) -> None:
-        self._studio.run_worker(self._suggest(editor, asked=asked), group="suggest", exclusive=True)
+        self._studio.run_worker(
+            once_begun(self._suggest, editor, asked=asked), group="suggest", exclusive=True
+        )
 
     async def _suggest(self, editor: PromptEditor, *, asked: bool) -> None:
         asked_at, (before, after) = editor.cursor_location, _around(editor)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from textual.containers import Vertical
 
 from tui.actions import BY_NAME
 from tui.actions.base import key_words
+from tui.once_begun import once_begun
 
 if TYPE_CHECKING:
     from sdcore.spec.facts import ImageFacts
@@ -99,7 +99,7 @@ class Gallery:
         """Show an image from disk and say how it was made."""
         self._looking_at = path
         self._studio.starting.put_away()
-        self._studio.run_worker(self._look(path), group="picture", exclusive=True)
+        self._studio.run_worker(once_begun(self._look, path), group="picture", exclusive=True)
 
     def look_away(self) -> None:
         """Nobody looks at an older image any more: what is being made is shown again."""
@@ -131,9 +131,7 @@ class Gallery:
         self._studio.run_worker(recall_into_studio(self._studio.app, path), group="ask", exclusive=True)
 
     def _run(self, paths: list[Path]) -> None:
-        # called once it begins: of those that come at once all but the last are dropped before
-        show: Any = partial(self._show, paths)  # Textual's type of a worker fits no coroutine function
-        self._studio.run_worker(show, group="picture", exclusive=True)
+        self._studio.run_worker(once_begun(self._show, paths), group="picture", exclusive=True)
 
     async def _show(self, paths: list[Path]) -> bool:
         from sdcore.library.metadata import MetadataError

@@ -1,0 +1,19 @@
+"""Work of which little is lost when other work takes its place before it began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, ParamSpec
+
+_P = ParamSpec("_P")
+
+
+def once_begun(
+    work: Callable[_P, Coroutine[Any, Any, Any]], *arguments: _P.args, **options: _P.kwargs
+) -> Any:
+    """`work` for `run_worker`, called when the worker begins: of those that come at once all but the last never are.
+
+    It is an Any since Textual's own type of a worker's work fits no coroutine function.
+    """
+    return partial(work, *arguments, **options)
