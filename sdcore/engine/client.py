@@ -69,7 +69,7 @@ class EngineClient:
         )
         self._needs_libraries = command is None
         self._path = path
-        self._mailbox = Mailbox()
+        self._mailbox = Mailbox(beat=0)
         self._connecting = asyncio.Lock()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -94,7 +94,7 @@ class EngineClient:
             if self.connected:
                 return
             if self._reading is not None:  # of an engine that is gone
-                self._mailbox, self._reading = Mailbox(), None
+                self._mailbox, self._reading = Mailbox(beat=0), None
             path = self._path or wire.socket_path()
             deadline = time.monotonic() + _START_SECONDS
             while (streams := await _open(path)) is None:

@@ -28,17 +28,21 @@ from sdcore.engine.messages import (
 LIVE_SECONDS: Final = 0.1
 """How long an asynchronous consumer that does not say otherwise waits between deliveries of progress."""
 
+_TOGETHER: Final = 0.005
+"""Seconds within which the preview of a pass follows its progress: what comes together is drawn together."""
+
 
 class Mailbox:
     """Undelivered events in the order in which they happened. Any thread may put; one consumer takes.
 
     An event that stands for an older undelivered one takes that one's content over and its own, later
     place, so it can never arrive before what happened between the two. `beat` is how many seconds apart an
-    asynchronous consumer gets progress and previews; everything else it gets at once.
+    asynchronous consumer gets progress and previews; everything else it gets at once, and with 0 these, too: so it is
+    at the far end of a line, where they come in beats.
     """
 
-    def __init__(self) -> None:
-        self.beat = LIVE_SECONDS
+    def __init__(self, beat: float = LIVE_SECONDS) -> None:
+        self.beat = beat
         self._events: OrderedDict[Hashable, AnyEvent] = OrderedDict()
         self._changed = threading.Condition()
         self._wake: Callable[[], None] | None = None
@@ -116,9 +120,9 @@ class Mailbox:
                     finished = self._closed and not self._events
                 if finished:
                     return
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(urgent.wait(), self.beat)
+                await _unless(urgent, self.beat)
                 await ready.wait()
+                await _unless(urgent, min(self.beat, _TOGETHER))
         finally:
             with self._changed:
                 if self._wake is wake_soon:  # a reader that was left may be closed after the next one began
@@ -137,3 +141,10 @@ class Mailbox:
         ]
         for key in outdated:
             del self._events[key]
+
+
+async def _unless(urgent: asyncio.Event, seconds: float) -> None:
+    """Wait, but not while something is urgent."""
+    if seconds > 0:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(urgent.wait(), seconds)

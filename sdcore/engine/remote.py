@@ -42,7 +42,7 @@ class RemoteClient:
         self._line = line
         self._files = FarFiles(line.target)
         self._client = EngineClient(path=line.path)
-        self._mailbox = Mailbox()
+        self._mailbox = Mailbox(beat=0)
         self._open_jobs: dict[str, m.Generate] = {}
         """What was sent and has not ended: sent again over a new line, and not made again there."""
         self._asked: dict[int, asyncio.Future[m.FilePart]] = {}

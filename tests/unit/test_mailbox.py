@@ -182,6 +182,44 @@ async def test_a_fast_reader_is_woken_for_results_at_once_and_for_progress_in_be
     await reader
 
 
+async def test_what_follows_a_pass_at_once_comes_with_it() -> None:
+    mailbox = Mailbox(beat=0.02)
+    waited_behind: list[int] = []
+
+    async def read() -> None:
+        async for _ in mailbox:
+            waited_behind.append(len(mailbox))
+
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(0.1)
+    mailbox.put(progress("a", 0))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    mailbox.put(preview("a", 0))
+    await until(lambda: len(waited_behind) == 2)
+    assert waited_behind == [1, 0]
+    mailbox.close()
+    await reader
+
+
+async def test_at_the_far_end_of_a_line_nothing_waits_for_a_beat() -> None:
+    mailbox = Mailbox(beat=0)
+    arrived: list[object] = []
+
+    async def read() -> None:
+        async for event in mailbox:
+            arrived.append(event)
+
+    reader = asyncio.create_task(read())
+    for index in range(3):
+        mailbox.put(progress("a", index))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert len(arrived) == index + 1
+    mailbox.close()
+    await reader
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():
