@@ -266,6 +266,15 @@ class SdtuiApp(Furnished, inherit_bindings=False):
         if self.studio.gallery.canvas is not None:
             self.studio.gallery.canvas.terminal_answered()
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """Apply the style sheets anew. Before there is a screen they are read for the first time yet, and once will do:
+        Textual would read them here, throw that away, and read them again for the first widget."""
+        if self.screen_stack:
+            super().refresh_css(animate)
+        else:
+            self.stylesheet.set_variables(self.get_css_variables())
+            self.stylesheet.update(self)
+
     def push_screen(self, screen: Any, *arguments: Any, **options: Any) -> Any:
         """Show a screen, of which only what changes is drawn."""
         if isinstance(screen, Screen) and not screen.is_mounted:

@@ -38,6 +38,7 @@ class MaskScreen(Screen[str | None], inherit_bindings=False):
     """
 
     BINDINGS = bindings("mask")
+    CSS_PATH = "mask.tcss"
     HELP = (
         "A mask says what is repainted. Arrows or h j k l move the cursor, with shift by eight cells. Space dabs with "
         "the brush, r sets the corners of a rectangle. With a mouse, drag to paint and use the right button to erase. "

@@ -44,6 +44,7 @@ class Compare(Screen[None], inherit_bindings=False):
     """Two of the recent images, the older on the left; ← and → change the one that the person did not look at."""
 
     BINDINGS = bindings("compare")
+    CSS_PATH = "compare.tcss"
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = Studio.HORIZONTAL_BREAKPOINTS
     VERTICAL_BREAKPOINTS = Studio.VERTICAL_BREAKPOINTS

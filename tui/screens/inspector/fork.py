@@ -35,6 +35,7 @@ class ForkForm(ModalScreen[Recipe | None], inherit_bindings=False):
         "nothing changed the same image comes out again."
     )
     BINDINGS = bindings("fork")
+    CSS_PATH = "fork.tcss"
 
     def __init__(self, recipe: Recipe, title: str, family: str = "") -> None:
         super().__init__()

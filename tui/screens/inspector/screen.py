@@ -52,6 +52,7 @@ class Inspector(Screen[None], inherit_bindings=False):
     """One recorded run, at one of its steps."""
 
     BINDINGS = bindings("inspector")
+    CSS_PATH = "inspector.tcss"
     SCOPE: Scope = "inspector"
     GROUP: Group = "Inspector"
     AUTO_FOCUS = ""

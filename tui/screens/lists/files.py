@@ -47,6 +47,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         "name goes into that folder, ~ leads home, Backspace goes up. An image under the cursor is shown beside the "
         "list."
     )
+    CSS_PATH = "files.tcss"
 
     def __init__(self, title: str, files: Files, present: str, otherwise: Path) -> None:
         super().__init__()

@@ -41,6 +41,7 @@ class Models(Narrowed[str], inherit_bindings=False):
         "of the Hugging Face hub, such as owner/name, to fetch one that is not here, or add a folder of your own."
     )
     BINDINGS = bindings("models")
+    CSS_PATH = "models.tcss"
 
     def __init__(self, present: str, device: Device, stock: Stock) -> None:
         super().__init__()
