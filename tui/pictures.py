@@ -13,12 +13,27 @@ if TYPE_CHECKING:
 
 def recent_images(folder: Path, limit: int = 200) -> list[Path]:
     """The newest images in the day folders of `folder`, newest first. Never fails."""
-    found: list[Path] = []
     with contextlib.suppress(OSError):
-        for day in sorted((day for day in folder.iterdir() if day.is_dir()), reverse=True):
-            found += sorted(day.glob("[0-9]*.png"), reverse=True)
-            if len(found) >= limit:
-                break
+        return _newest([day for day in folder.iterdir() if day.is_dir()], limit)
+    return []
+
+
+def recent_copies(host: str, limit: int = 200) -> list[Path]:
+    """The newest images of another machine of which there is a copy here, newest first. Never fails."""
+    from sdcore.engine.far_files import FarFiles
+    from sdcore.engine.ssh import check_target
+
+    with contextlib.suppress(OSError):
+        return _newest(list(FarFiles(check_target(host)).folder.rglob("????-??-??")), limit)
+    return []
+
+
+def _newest(days: list[Path], limit: int) -> list[Path]:
+    found: list[Path] = []
+    for day in sorted(days, key=lambda day: (day.name, day), reverse=True):
+        found += sorted(day.glob("[0-9]*.png"), reverse=True)
+        if len(found) >= limit:
+            break
     return found[:limit]
 
 

@@ -15,7 +15,10 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from sdcore.engine import messages as m
+from sdcore.engine.far_files import FarFiles
 from sdcore.library import config, marks, searches
+from sdcore.library.outputs import save_image
+from sdcore.spec.recipe import Recipe
 from tests.library_files import index_folder, write_image
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
@@ -257,6 +260,29 @@ async def test_one_image_of_many_is_made_over_there(
         with Image.open(sheet) as image:
             assert image.width > 4 * 64
         assert box.asked.get("BringFile") is None
+
+
+async def test_the_recent_images_are_copies_of_those_of_the_other_machine(
+    make_app: MakeApp, engine: FakeEngine, box: FarBox, private_home: Path
+) -> None:
+    ours = save_image(Image.new("RGB", (8, 8)), Recipe(prompt="here"), folder=private_home / "outputs")
+    copies = [
+        FarFiles("box").keep(f"/srv/pictures/{name}", ours.read_bytes())
+        for name in ("2026-03-14/00002-5-b.png", "2026-03-14/00001-5-a.png", "2026-03-13/00007-5-c.png")
+    ]
+    app = make_app(far=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(app, pilot)
+        recent = app.studio.gallery.recent
+        assert recent is not None
+        assert list(recent.paths) == copies
+        await keys(app, pilot, "f6")
+        await pilot.press("f2")
+        (inspected,) = engine.commands(m.OpenTrace)
+        asked = FarFiles("box").translated(inspected)
+        assert asked == m.OpenTrace(
+            request=inspected.request, source="/srv/pictures/2026-03-14/00002-5-b.png"
+        )
 
 
 async def test_names_are_those_of_the_other_machine(

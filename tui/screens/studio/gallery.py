@@ -49,7 +49,6 @@ class Gallery:
     async def open(self) -> None:
         """Import what is needed on a thread, then bring in the widgets and the images there are."""
         await asyncio.to_thread(_import_widgets)
-        from tui.pictures import recent_images
         from tui.widgets.canvas import Canvas
         from tui.widgets.recent import Recent
 
@@ -60,11 +59,18 @@ class Gallery:
                 return  # the app was left before its pictures came
             await self._studio.query_one(place, Vertical).mount(widget)
         self.canvas, self.recent = canvas, recent
-        paths = await asyncio.to_thread(recent_images, self._outputs)
+        paths = await asyncio.to_thread(self._newest)
         self.recent.set_paths(paths)
         self._hint = HINT if paths else welcome()
         if not self._studio.view.book.busy and not self._studio.starting.shown:
             self.show_again()
+
+    def _newest(self) -> list[Path]:
+        """The images made last where the engine is."""
+        from tui.pictures import recent_copies, recent_images
+
+        host = self._studio.app.host
+        return recent_copies(host) if host else recent_images(self._outputs)
 
     @property
     def has_focus(self) -> bool:
