@@ -368,6 +368,32 @@ async def test_the_plan_follows_the_settings(make_app: MakeApp, engine: FakeEngi
         assert len(app.studio.query_one(SchedulePlot)._sigmas) == 13
 
 
+async def test_the_times_of_a_run_stay_until_its_schedule_goes(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        engine.ready()
+        await pilot.press("enter")
+        job = engine.commands(m.Generate)[0]
+        engine.start(job)
+        engine.progress(job.job, 29, job.recipe, passes=30)
+        finish(engine, job)
+        await settle(app, pilot)
+        table = app.studio.query_one(SigmaTable)
+
+        def times() -> list[str]:
+            return [table.render_line(y).text.split()[-1] for y in range(1, 4)]
+
+        assert times() == ["32", "32", "32"]
+        app.studio.plan()  # as after another guidance scale
+        engine.plan(30)
+        await settle(app, pilot)
+        assert times() == ["32", "32", "32"]
+        engine.plan(12)
+        await settle(app, pilot)
+        assert "32" not in times()
+
+
 async def test_an_old_plan_is_not_taken(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:

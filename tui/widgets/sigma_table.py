@@ -119,6 +119,10 @@ class SigmaTable(OwnLines, ScrollView, can_focus=True, inherit_bindings=False):
         """Rows under the title: one more than there are steps."""
         return len(self._table.sigmas)
 
+    def shows(self, timesteps: tuple[float, ...], sigmas: tuple[float, ...]) -> bool:
+        """Whether this is the schedule that it shows."""
+        return (self._table.timesteps, self._table.sigmas) == (timesteps, sigmas)
+
     def set_schedule(
         self, timesteps: tuple[float, ...], sigmas: tuple[float, ...], *, flow: bool = False
     ) -> None:

@@ -269,6 +269,8 @@ class RunView:
         if event.problem:
             self.say(event.problem, tone="alert")
             return
+        if self._table.shows(event.timesteps, event.sigmas):
+            return  # with the times of the run before
         self._table.set_schedule(event.timesteps, event.sigmas, flow=is_flow_family(self.family))
         self._plot.set_schedule(event.sigmas)
         self._plot.set_step(None)
