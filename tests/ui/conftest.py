@@ -41,6 +41,19 @@ def keys_come_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pilot, "press", press_and_look)
 
 
+@pytest.fixture(autouse=True)
+def workers_end_before_their_screens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the app at the end of a test as a person leaves it: its workers end first. `run_test` takes the screens
+    apart under them."""
+    shut_down = App._shutdown
+
+    async def end_workers_and_shut_down(app: App[object]) -> None:
+        app.workers.cancel_all()
+        await shut_down(app)
+
+    monkeypatch.setattr(App, "_shutdown", end_workers_and_shut_down)
+
+
 @pytest.fixture
 def engine() -> FakeEngine:
     """The engine that the app reaches first."""
