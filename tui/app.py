@@ -28,6 +28,7 @@ from tui.line.ending import SIGNALLED, Ending
 from tui.line.holding import EngineLine
 from tui.line.link import Listener, OpenEngine
 from tui.line.stock import FarStock, LocalStock, Stock
+from tui.once_begun import once_begun
 from tui.places import Ways
 from tui.preferences import Preferences
 from tui.screens.studio.screen import Studio
@@ -162,7 +163,7 @@ class SdtuiApp(Furnished, inherit_bindings=False):
     def action_theme(self) -> None:
         """Choose the colours."""
         if not self.screen.is_modal:
-            self.run_worker(self.preferences.choose_theme(), group="choose", exclusive=True)
+            self.run_worker(once_begun(self.preferences.choose_theme), group="choose", exclusive=True)
 
     def action_help(self) -> None:
         """Help on everything, the part in focus first; the same key closes it."""
@@ -179,7 +180,7 @@ class SdtuiApp(Furnished, inherit_bindings=False):
     def action_commands(self) -> None:
         """The command palette."""
         if not self.screen.is_modal:
-            self.run_worker(self._choose_command(), group="choose", exclusive=True)
+            self.run_worker(once_begun(self._choose_command), group="choose", exclusive=True)
 
     async def _choose_command(self) -> None:
         from tui.screens.lists.choices import command_choices
@@ -193,7 +194,7 @@ class SdtuiApp(Furnished, inherit_bindings=False):
     def action_leave(self) -> None:
         """Quit; ask first if images are still to be made."""
         if not self.screen.is_modal:
-            self.run_worker(self._leave(), group="choose", exclusive=True)
+            self.run_worker(once_begun(self._leave), group="choose", exclusive=True)
         else:
             self.exit()
 
@@ -206,7 +207,7 @@ class SdtuiApp(Furnished, inherit_bindings=False):
     def action_force(self) -> None:
         """End an engine whose step hangs, and go on with another; ask first."""
         if not self.screen.is_modal:
-            self.run_worker(self._force(), group="choose", exclusive=True)
+            self.run_worker(once_begun(self._force), group="choose", exclusive=True)
 
     async def _force(self) -> None:
         from tui.line.quitting import may_force

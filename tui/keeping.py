@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from tui.once_begun import once_begun
+
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
 
@@ -39,7 +41,7 @@ class Keeping:
     def begin(self) -> None:
         """Start it as soon as that is in nobody's way; without it the library shows what it knew before."""
         if self._start is not None:
-            self._app.run_worker(self._begin(self._start), group="keeper", exit_on_error=False)
+            self._app.run_worker(once_begun(self._begin, self._start), group="keeper", exit_on_error=False)
 
     async def _begin(self, start: StartKeeper) -> None:
         await self._app.studio.ready.wait()

@@ -1,9 +1,9 @@
-"""Work of which little is lost when other work takes its place before it began."""
+"""Work for a worker, of which nothing is left over when other work takes its place before it began."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import partial
+from functools import wraps
 from typing import Any, ParamSpec
 
 _P = ParamSpec("_P")
@@ -16,4 +16,9 @@ def once_begun(
 
     It is an Any since Textual's own type of a worker's work fits no coroutine function.
     """
-    return partial(work, *arguments, **options)
+
+    @wraps(work)
+    async def begun() -> None:
+        await work(*arguments, **options)
+
+    return begun

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from textual.screen import Screen
 
+from tui.once_begun import once_begun
+
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
 
@@ -45,7 +47,7 @@ class Ways:
     def go(self, name: str) -> None:
         """Go to the place called `name`, or back to the studio from it; "studio" is the studio. Elsewhere than in the
         studio and in places nothing happens: a list or a mask that is being drawn is closed by its own keys."""
-        self._app.run_worker(self._go(name), group="ways", exclusive=True)
+        self._app.run_worker(once_begun(self._go, name), group="ways", exclusive=True)
 
     async def _go(self, name: str) -> None:
         present = self._scope(self._app.screen)

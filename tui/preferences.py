@@ -13,6 +13,7 @@ from sdcore.library.config import Problem, Settings, SettingsError
 from sdcore.library.setting import MISSING
 from tui.actions import BY_NAME
 from tui.actions.remap import Keymap, remap, remapping
+from tui.once_begun import once_begun
 from tui.theme import theme_for
 from tui.widgets.status import FooterLine
 
@@ -45,10 +46,10 @@ class Preferences:
     def begin(self) -> None:
         """Say what is wrong in the file, and watch it."""
         self._app.set_interval(
-            _EVERY, lambda: self._app.run_worker(self.look(), group="settings", exclusive=True)
+            _EVERY, lambda: self._app.run_worker(once_begun(self.look), group="settings", exclusive=True)
         )
         if self.problems:
-            self._app.run_worker(self._complain(), group="complaint", exclusive=True)
+            self._app.run_worker(once_begun(self._complain), group="complaint", exclusive=True)
 
     async def look(self) -> None:
         """Read the file again if it has changed."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sdcore.engine import messages as m
 from sdcore.engine.wire import EngineError
 from tui.line.link import Engine, Listener, OpenEngine
+from tui.once_begun import once_begun
 
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
@@ -54,12 +55,14 @@ class EngineLine:
         """Open a line, in place of the one there was. Commands may be sent at once."""
         app = self._app
         if self._engine is not None:
-            app.run_worker(self._engine.close(), group="old engine", exit_on_error=False)
+            app.run_worker(once_begun(self._engine.close), group="old engine", exit_on_error=False)
         self._engine = engine = self._open_engine()
         for command in self._unanswered.values():
             engine.send(command)
         # after a paint: starting a process takes longer than a frame
-        app.call_after_refresh(lambda: app.run_worker(self._follow(engine), group="engine", exclusive=True))
+        app.call_after_refresh(
+            lambda: app.run_worker(once_begun(self._follow, engine), group="engine", exclusive=True)
+        )
 
     def send(self, command: m.AnyCommand) -> None:
         """Send a command to the engine; without one it goes nowhere, which the screen has said by then."""

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from sdcore.library.inputs import InputError, keep_input
 from tui.actions import Group, Scope, bindings, footer
 from tui.masking import Mask, covered
+from tui.once_begun import once_begun
 from tui.screens.lists.chooser import Choice, Chooser
 from tui.widgets.caption import Caption
 from tui.widgets.mask_canvas import MaskCanvas
@@ -123,7 +124,7 @@ class MaskScreen(Screen[str | None], inherit_bindings=False):
         """Keep the mask and go back to the studio."""
         if not self._keeping:
             self._keeping = True
-            self.run_worker(self._keep(), group="keep")
+            self.run_worker(once_begun(self._keep), group="keep")
 
     async def _keep(self) -> None:
         try:
@@ -139,7 +140,7 @@ class MaskScreen(Screen[str | None], inherit_bindings=False):
         if self._canvas.in_rectangle:
             self._canvas.leave_rectangle()
         elif self._mask.changed:
-            self.run_worker(self._ask(), group="ask", exclusive=True)
+            self.run_worker(once_begun(self._ask), group="ask", exclusive=True)
         else:
             self.dismiss(None)
 

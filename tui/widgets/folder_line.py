@@ -14,6 +14,7 @@ from textual.widget import Widget
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
 from tui.files import complete, pasted_path
+from tui.once_begun import once_begun
 from tui.typed import typed
 
 _LONGEST: Final = 4096
@@ -105,7 +106,7 @@ class FolderLine(Widget, can_focus=True, inherit_bindings=False):
     def _write(self, text: str) -> None:
         self._typed, self._complaint, self._rest = text[:_LONGEST], "", ""
         self.refresh(layout=True)
-        self.run_worker(self._complete(text), group="complete", exclusive=True)
+        self.run_worker(once_begun(self._complete, text), group="complete", exclusive=True)
 
     async def _complete(self, text: str) -> None:
         rest = await asyncio.to_thread(complete, text, "weights")

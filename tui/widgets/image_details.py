@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from tui.image_text import Told, details_text
 from tui.line.library import LibraryError
+from tui.once_begun import once_begun
 from tui.widgets.canvas import Canvas
 from tui.widgets.panes import Column
 
@@ -103,7 +104,7 @@ class ImageDetails(Column):
             told = _marked_as(present, told)
         self.text.show(told)
         if path != before:
-            self.run_worker(self._read(told), group="details", exclusive=True)
+            self.run_worker(once_begun(self._read, told), group="details", exclusive=True)
 
     def scroll_text(self, lines: int) -> None:
         """Scroll the text."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdcore.engine import messages as m
+from tui.once_begun import once_begun
 
 if TYPE_CHECKING:
     from tui.app import SdtuiApp
@@ -23,7 +24,7 @@ class Comparing:
 
     def open(self) -> None:
         """Compare the image that is looked at, or the newest, with another."""
-        self._app.run_worker(self._show(), group="compare", exclusive=True)
+        self._app.run_worker(once_begun(self._show), group="compare", exclusive=True)
 
     async def _show(self) -> None:
         await asyncio.to_thread(_import_screen)
@@ -41,7 +42,7 @@ class Comparing:
 
     def open_among(self, paths: tuple[Path, ...], stays: Path) -> None:
         """Compare two or more images, newest first: `stays`, one of them, and the others beside it."""
-        self._app.run_worker(self._show_among(paths, stays), group="compare", exclusive=True)
+        self._app.run_worker(once_begun(self._show_among, paths, stays), group="compare", exclusive=True)
 
     async def _show_among(self, paths: tuple[Path, ...], stays: Path) -> None:
         await asyncio.to_thread(_import_screen)

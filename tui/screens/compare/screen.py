@@ -12,6 +12,7 @@ from textual.screen import Screen
 from sdcore.library.metadata import MetadataError
 from sdcore.spec.views import CompareView
 from tui.actions import Group, Scope, bindings, footer
+from tui.once_begun import once_begun
 from tui.screens.compare import comparison
 from tui.screens.compare.comparison import Comparison, Side
 from tui.screens.studio.screen import Studio
@@ -116,7 +117,7 @@ class Compare(Screen[None], inherit_bindings=False):
     def _read(self) -> None:
         which = f"other image {self._place + 1} of {len(self._others)}"
         self.query_one(HeadLine).show(("older left, newer right", which))
-        self.run_worker(self._compare(*self.pair), group="compare", exclusive=True)
+        self.run_worker(once_begun(self._compare, *self.pair), group="compare", exclusive=True)
 
     async def _compare(self, older: Path, newer: Path) -> None:
         sides = []

@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from sdcore.spec.recipe import Recipe
 from tui.actions import bindings
+from tui.once_begun import once_begun
 from tui.screens.lists.choices import choices_for
 from tui.screens.lists.chooser import Chooser
 from tui.widgets.notes import Notes
@@ -95,7 +96,7 @@ class ForkForm(ModalScreen[Recipe | None], inherit_bindings=False):
 
     def on_parameters_choose(self, message: Parameters.Choose) -> None:
         """Open the row's list."""
-        self.run_worker(self._choose(message.row), group="choose", exclusive=True)
+        self.run_worker(once_begun(self._choose, message.row), group="choose", exclusive=True)
 
     async def _choose(self, row: str) -> None:
         recipe, _ = self._read()

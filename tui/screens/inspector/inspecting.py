@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import TraceInfo
+from tui.once_begun import once_begun
 from tui.traces import Views
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Inspecting:
         self._opening = self.views.new_request()
         if self._inspector is None:
             self._answer = asyncio.get_running_loop().create_future()
-            self._app.run_worker(self._lead(self._answer), group="inspector", exclusive=True)
+            self._app.run_worker(once_begun(self._lead, self._answer), group="inspector", exclusive=True)
         self._app.send(m.OpenTrace(request=self._opening, source=source))
 
     def plan(self, recipe: Recipe) -> int:

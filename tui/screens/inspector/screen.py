@@ -17,6 +17,7 @@ from sdcore.library.metadata import MetadataError
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import TraceInfo
 from tui.actions import Group, Scope, bindings, footer
+from tui.once_begun import once_begun
 from tui.screens.inspector.attention import AttentionTab
 from tui.screens.inspector.fork import ForkForm
 from tui.screens.inspector.guidance import GuidanceTab
@@ -344,7 +345,7 @@ class Inspector(Screen[None], inherit_bindings=False):
     def action_family(self) -> None:
         """Show the forks that led to this run's image and that left it."""
         if self.place.info.images:
-            self.run_worker(self._choose_relative(), group="family", exclusive=True)
+            self.run_worker(once_begun(self._choose_relative), group="family", exclusive=True)
         else:
             self.say("This run has no image yet, and the images tell who was forked from whom.")
 

@@ -14,6 +14,7 @@ from sdcore.spec.sanitise import sanitise
 from tui.files import pasted_path
 from tui.image_text import home_path, told_by
 from tui.line.library import LibraryError, Thrown
+from tui.once_begun import once_begun
 from tui.screens.library.exporting import export_all, folder_fault
 from tui.screens.library.results import UNKNOWN
 from tui.screens.lists.ask import Ask, FolderSuggester, WordSuggester
@@ -84,9 +85,9 @@ class Deeds:
         """Do one of them."""
         deed, picked = self._deeds[name], self._picked()
         if name in _AT_ONCE:
-            self._screen.run_worker(self._in_turn(deed, picked), group="deed")
+            self._screen.run_worker(once_begun(self._in_turn, deed, picked), group="deed")
         else:
-            self._screen.run_worker(self._do(deed, picked), group="choose", exclusive=True)
+            self._screen.run_worker(once_begun(self._do, deed, picked), group="choose", exclusive=True)
 
     async def _in_turn(self, deed: Deed, picked: Picked) -> None:
         async with self._turn:

@@ -166,7 +166,7 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     def _look_for_news(self) -> None:
         if self.is_current:
-            self.run_worker(self._take_news(), group="news", exclusive=True)
+            self.run_worker(once_begun(self._take_news), group="news", exclusive=True)
 
     async def _take_news(self) -> None:
         changed, progress = await self.results.news()
@@ -187,7 +187,7 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
         """Fetch what is known of these."""
         self._window = (message.first, message.end)
         if self._window != self._fetched:
-            self.run_worker(self._fetch(), group="rows")
+            self.run_worker(once_begun(self._fetch), group="rows")
 
     async def _fetch(self) -> None:
         while self._window != self._fetched:
@@ -208,7 +208,7 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
         if self.marks.in_range and self.results.complete:
             self._reach(message.place)
         elif self.marks.in_range:
-            self.run_worker(self._learn_to_reach(), group="reach", exclusive=True)
+            self.run_worker(once_begun(self._learn_to_reach), group="reach", exclusive=True)
         self._spoke = False
         self._rest(self._show_image)
 
@@ -238,7 +238,7 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
     def _rest(self, show: Callable[[], None]) -> None:
         """Show the details once no key has come for a while."""
         self._moving = True
-        self.run_worker(self._rested(show), group="rest", exclusive=True)
+        self.run_worker(once_begun(self._rested, show), group="rest", exclusive=True)
 
     async def _rested(self, show: Callable[[], None]) -> None:
         await asyncio.sleep(_DETAILS_DELAY)
@@ -358,7 +358,7 @@ class LibraryScreen(Screen[None], inherit_bindings=False):
 
     def action_mark_all(self) -> None:
         """Mark all that was found, or nothing."""
-        self.run_worker(self._mark_all(), group="reach", exclusive=True)
+        self.run_worker(once_begun(self._mark_all), group="reach", exclusive=True)
 
     async def _mark_all(self) -> None:
         everything = len(self.marks) == len(self.results)

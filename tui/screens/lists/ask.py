@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
 from tui.files import complete
+from tui.once_begun import once_begun
 from tui.widgets.line_input import LineInput
 
 Check = Callable[[str], str]
@@ -73,7 +74,7 @@ class Ask(ModalScreen[str | None], inherit_bindings=False):
         """Done, if nothing is wrong with it."""
         event.stop()
         if event.value.strip():
-            self.run_worker(self._submit(event.value.strip()), group="ask", exclusive=True)
+            self.run_worker(once_begun(self._submit, event.value.strip()), group="ask", exclusive=True)
         else:
             self.dismiss(None)
 

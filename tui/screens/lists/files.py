@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.cells import cell_len
 from textual import events
@@ -19,6 +19,7 @@ from sdcore.library.inputs import InputError, read_input
 from sdcore.spec.sanitise import sanitise
 from tui.files import Entry, list_folder
 from tui.image_text import size_of
+from tui.once_begun import once_begun
 from tui.parameter_row import Files, absolute, short
 from tui.parameter_rows import size_text
 from tui.screens.lists.chooser import NO_FIT, ChoiceList
@@ -72,7 +73,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         """Open the first folder."""
         self.query_one("#files").border_title = self._title
         self.query_one("#file-preview").display = self._files == "image"
-        self._run(self._open_first())
+        self._run(once_begun(self._open_first))
 
     def on_key(self, event: events.Key) -> None:
         """Letters narrow the list; ~ and / at its beginning lead home and to the root, / after a folder into it."""
@@ -82,9 +83,9 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         event.stop()
         at = self._highlighted
         if not self._typed and character in "~/":
-            self._run(self._open(Path.home() if character == "~" else Path("/")))
+            self._run(once_begun(self._open, Path.home() if character == "~" else Path("/")))
         elif character == "/" and at is not None and at.is_folder:
-            self._run(self._open(at.path))
+            self._run(once_begun(self._open, at.path))
         else:
             self._narrow(self._typed + character)
 
@@ -93,7 +94,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         if self._typed:
             self._narrow(self._typed[:-1])
         else:
-            self._run(self._open(self._folder.parent, come_from=self._folder))
+            self._run(once_begun(self._open, self._folder.parent, come_from=self._folder))
 
     def action_close(self) -> None:
         """Leave everything as it was."""
@@ -106,7 +107,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         if at is None:
             return
         if at.is_folder:
-            self._run(self._open(at.path))
+            self._run(once_begun(self._open, at.path))
         else:
             self.dismiss(at.path)
 
@@ -114,12 +115,12 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         """Show the image under the cursor."""
         event.stop()
         if self._files == "image":
-            self.run_worker(self._look(self._highlighted), group="look", exclusive=True)
+            self.run_worker(once_begun(self._look, self._highlighted), group="look", exclusive=True)
 
     # Folders
 
-    def _run(self, opening: object) -> None:
-        self.run_worker(opening, group="open", exclusive=True)  # type: ignore[arg-type]
+    def _run(self, opening: Any) -> None:
+        self.run_worker(opening, group="open", exclusive=True)
 
     async def _open_first(self) -> None:
         """The folder of what is named now, if there is one."""

@@ -181,7 +181,7 @@ class Models(Narrowed[str], inherit_bindings=False):
 
     def on_folder_line_entered(self, message: FolderLine.Entered) -> None:
         """Keep it in the settings, and look again."""
-        self.run_worker(self._add(message.folder), group="add", exclusive=True)
+        self.run_worker(once_begun(self._add, message.folder), group="add", exclusive=True)
 
     async def _add(self, folder: str) -> None:
         problem = await asyncio.to_thread(add_folder, folder)

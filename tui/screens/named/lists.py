@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
+from tui.once_begun import once_begun
 from tui.screens.lists.ask import Ask
 from tui.screens.lists.chooser import Choice, ChoiceList, Chooser, Narrowed
 
@@ -102,7 +103,7 @@ class NamedList(Narrowed[_T], inherit_bindings=False):
     def reload(self, at: str = "") -> None:
         """Look again, and put the cursor on `at`."""
         self._at = at or self._at
-        self.run_worker(self._reload(), group="reload", exclusive=True)
+        self.run_worker(once_begun(self._reload), group="reload", exclusive=True)
 
     async def _reload(self) -> None:
         names, problems = await asyncio.to_thread(self.load)
@@ -185,17 +186,17 @@ class NamedList(Narrowed[_T], inherit_bindings=False):
 
     def action_new(self) -> None:
         """Keep something new."""
-        self.run_worker(self.make(), group="ask", exclusive=True)
+        self.run_worker(once_begun(self.make), group="ask", exclusive=True)
 
     def action_edit(self) -> None:
         """Edit what is under the cursor."""
         if self._at:
-            self.run_worker(self.change(self._at), group="ask", exclusive=True)
+            self.run_worker(once_begun(self.change, self._at), group="ask", exclusive=True)
 
     def action_rename(self) -> None:
         """Call it something else."""
         if self._at:
-            self.run_worker(self._rename(self._at), group="ask", exclusive=True)
+            self.run_worker(once_begun(self._rename, self._at), group="ask", exclusive=True)
 
     async def _rename(self, old: str) -> None:
         def complaint(new: str) -> str:
@@ -214,7 +215,7 @@ class NamedList(Narrowed[_T], inherit_bindings=False):
     def action_delete(self) -> None:
         """Delete what is under the cursor, once that was said again."""
         if self._at:
-            self.run_worker(self._delete(self._at), group="ask", exclusive=True)
+            self.run_worker(once_begun(self._delete, self._at), group="ask", exclusive=True)
 
     async def _delete(self, name: str) -> None:
         shown = sanitise(name, newlines=False)

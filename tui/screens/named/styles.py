@@ -18,6 +18,7 @@ from sdcore.spec.sanitise import sanitise
 from sdcore.spec.styles import PLACE, Style, in_style
 from tui.actions import bindings
 from tui.files import pasted_path
+from tui.once_begun import once_begun
 from tui.screens.lists.ask import Ask
 from tui.screens.lists.chooser import ChoiceList
 from tui.screens.named.lists import NamedList
@@ -127,7 +128,7 @@ class StyleList(NamedList[tuple[str, ...]], inherit_bindings=False):
 
     def action_import(self) -> None:
         """Take A1111's styles."""
-        self.run_worker(self._import(), group="ask", exclusive=True)
+        self.run_worker(once_begun(self._import), group="ask", exclusive=True)
 
     async def _import(self) -> None:
         about = (

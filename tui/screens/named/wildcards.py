@@ -18,6 +18,7 @@ from sdcore.library.wildcard_files import WildcardError
 from sdcore.library.wildcards import Wildcards, path_of, read_lines
 from sdcore.spec.sanitise import sanitise
 from tui.actions import bindings
+from tui.once_begun import once_begun
 from tui.screens.lists.chooser import Choice, Chooser
 from tui.screens.named.lists import NamedList
 from tui.typed import is_alt
@@ -189,7 +190,7 @@ class WildcardEditor(ModalScreen[None], inherit_bindings=False):
 
     def action_save(self) -> None:
         """Write it."""
-        self.run_worker(self._save(), group="ask", exclusive=True)
+        self.run_worker(once_begun(self._save), group="ask", exclusive=True)
 
     async def _save(self) -> bool:
         text = self.query_one(FileText).text
@@ -208,7 +209,7 @@ class WildcardEditor(ModalScreen[None], inherit_bindings=False):
         if self.query_one(FileText).text == self._saved:
             self.dismiss(None)
         else:
-            self.run_worker(self._ask(), group="ask", exclusive=True)
+            self.run_worker(once_begun(self._ask), group="ask", exclusive=True)
 
     async def _ask(self) -> None:
         answer = await self.app.push_screen_wait(Chooser("not saved", [

@@ -16,6 +16,7 @@ from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
 from tui.actions import Group, Moment, Scope, bindings, footer
 from tui.durations import clock
+from tui.once_begun import once_begun
 from tui.parameter_row import model_name
 from tui.screens.lists.chooser import Choice, Chooser
 from tui.screens.queue.editing import show_recipe
@@ -206,7 +207,7 @@ class QueueScreen(Screen[None], inherit_bindings=False):
 
     def action_clear(self) -> None:
         """Ask what is to be cleared."""
-        self.run_worker(self._clear(), group="choose", exclusive=True)
+        self.run_worker(once_begun(self._clear), group="choose", exclusive=True)
 
     async def _clear(self) -> None:
         book = self._book

@@ -18,6 +18,7 @@ from sdcore.library.config import DEFAULTS, SETTINGS
 from sdcore.library.setting import GROUPS
 from sdcore.spec.sanitise import sanitise
 from tui.actions import ACTIONS, Group, Scope, bindings, footer
+from tui.once_begun import once_begun
 from tui.screens.lists.chooser import NO_FIT, ChoiceList, Narrowing
 from tui.screens.settings.editing import ask_for
 from tui.widgets.head import HeadLine
@@ -174,7 +175,7 @@ class SettingsScreen(Narrowing[None], inherit_bindings=False):
         """Change it."""
         event.stop()
         if event.option.id is not None:
-            self.run_worker(self._change(event.option.id), group="choose", exclusive=True)
+            self.run_worker(once_begun(self._change, event.option.id), group="choose", exclusive=True)
 
     async def _change(self, name: str) -> None:
         preferences = self.app.preferences
@@ -194,7 +195,7 @@ class SettingsScreen(Narrowing[None], inherit_bindings=False):
     def action_default(self) -> None:
         """Put the default back."""
         if self._at:
-            self.run_worker(self._default(self._at), group="choose", exclusive=True)
+            self.run_worker(once_begun(self._default, self._at), group="choose", exclusive=True)
 
     async def _default(self, name: str) -> None:
         preferences = self.app.preferences
@@ -212,7 +213,7 @@ class SettingsScreen(Narrowing[None], inherit_bindings=False):
             edit_file(self.app, config.config_file())
         except EditorError as fault:
             self._say(str(fault))
-        self.run_worker(self.app.preferences.look(), group="choose", exclusive=True)
+        self.run_worker(once_begun(self.app.preferences.look), group="choose", exclusive=True)
 
     def _say(self, sentence: str) -> None:
         self._said = sentence

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from tui.once_begun import once_begun
 from tui.screens.lists.addons import known_vectors
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class Counting:
     def learn_words(self) -> None:
         """Count the embeddings that fit the loaded model as what they are, from now on."""
         if self._tokens is not None:
-            self._studio.run_worker(self._learn_words(self._tokens), group="words", exclusive=True)
+            self._studio.run_worker(
+                once_begun(self._learn_words, self._tokens), group="words", exclusive=True
+            )
 
     async def _learn_words(self, tokens: TokenCounter) -> None:
         tokens.vectors = known_vectors(await self._studio.app.stock.addons(), self._studio.view.family)
@@ -47,7 +50,7 @@ class Counting:
         if (tokens := self._tokens) is not None and not self._under_way:
             self._under_way = True
             self._studio.set_timer(
-                COUNT_DELAY, lambda: self._studio.run_worker(self._count(tokens), group="tokens")
+                COUNT_DELAY, lambda: self._studio.run_worker(once_begun(self._count, tokens), group="tokens")
             )
 
     async def _count(self, tokens: TokenCounter) -> None:

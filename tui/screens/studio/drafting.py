@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from textual.timer import Timer
 
 from tui import drafts
+from tui.once_begun import once_begun
 
 if TYPE_CHECKING:
     from tui.screens.studio.screen import Studio
@@ -74,7 +75,7 @@ class Drafting:
         self._timer = self._studio.set_timer(_DELAY, self._keep)
 
     def _keep(self) -> None:
-        self._studio.run_worker(self._write(self.read()), group="draft")
+        self._studio.run_worker(once_begun(self._write, self.read()), group="draft")
 
     async def _write(self, draft: drafts.Draft) -> None:
         try:

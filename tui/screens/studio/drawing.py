@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sdcore.engine import messages as m
 from sdcore.spec.lineage import Origin
 from sdcore.spec.recipe import Recipe
+from tui.once_begun import once_begun
 
 if TYPE_CHECKING:
     from sdcore.library.wildcards import Wildcards
@@ -35,7 +36,7 @@ class Drawing:
         """Have the engine make it. Recipes are sent in the order in which they came."""
         text = recipe.prompt + recipe.negative_prompt
         if self._turn.locked() or any(mark in text for mark in _MARKS):
-            self._studio.run_worker(self._draw(recipe, origin), group="draw")
+            self._studio.run_worker(once_begun(self._draw, recipe, origin), group="draw")
         else:
             self._submit(recipe, origin)
 

@@ -134,7 +134,9 @@ class Gallery:
         """Bring the recipe of the image at `path` back to the panes."""
         from tui.screens.lists.recalling import recall_into_studio
 
-        self._studio.run_worker(recall_into_studio(self._studio.app, path), group="ask", exclusive=True)
+        self._studio.run_worker(
+            once_begun(recall_into_studio, self._studio.app, path), group="ask", exclusive=True
+        )
 
     def _run(self, paths: list[Path]) -> None:
         self._studio.run_worker(once_begun(self._show, paths), group="picture", exclusive=True)

@@ -10,6 +10,7 @@ from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.wanted import Wanted, wanted_by
 from tui.actions import BY_NAME
+from tui.once_begun import once_begun
 from tui.parameter_rows import ROWS, size_text, write_rows
 from tui.widgets.status import MessageLine
 
@@ -28,7 +29,7 @@ class ModelChoice:
 
     def pick(self) -> None:
         """Show all models; the one that is taken is loaded."""
-        self._studio.run_worker(self._pick(), group="choose", exclusive=True)
+        self._studio.run_worker(once_begun(self._pick), group="choose", exclusive=True)
 
     async def _pick(self) -> None:
         from tui.screens.lists.models import Models
@@ -45,7 +46,7 @@ class ModelChoice:
         """The engine has this model ready: offer its settings, once, if those that are set are far from them."""
         if ref != self._offered:
             self._offered = ref
-            self._studio.run_worker(self._offer(ref), group="offer", exclusive=True)
+            self._studio.run_worker(once_begun(self._offer, ref), group="offer", exclusive=True)
 
     async def _offer(self, ref: str) -> None:
         found = await wanted_settings(self._studio.app.stock, ref)
@@ -65,7 +66,7 @@ class ModelChoice:
 
     def take_settings(self) -> None:
         """Set what the model wants."""
-        self._studio.run_worker(self._take_settings(), group="choose", exclusive=True)
+        self._studio.run_worker(once_begun(self._take_settings), group="choose", exclusive=True)
 
     async def _take_settings(self) -> None:
         studio = self._studio

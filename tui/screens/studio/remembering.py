@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from sdcore.spec.recipe import Recipe
+from tui.once_begun import once_begun
 from tui.prompt_history import HistoryWalk
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Remembering:
         """An image of these prompts is asked for."""
         self.walk.rest()
         if self.walk.history is not None:
-            self._studio.run_worker(self._add(recipe), group="history")
+            self._studio.run_worker(once_begun(self._add, recipe), group="history")
 
     async def _add(self, recipe: Recipe) -> None:
         history = self.walk.history
@@ -42,7 +43,7 @@ class Remembering:
 
     def choose(self) -> None:
         """List the prompts used before, newest first."""
-        self._studio.run_worker(self._choose(), group="choose", exclusive=True)
+        self._studio.run_worker(once_begun(self._choose), group="choose", exclusive=True)
 
     async def _choose(self) -> None:
         from tui.screens.lists.prompt_search import PromptSearch

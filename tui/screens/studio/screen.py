@@ -18,6 +18,7 @@ from sdcore.spec.lineage import Origin
 from sdcore.spec.recipe import Recipe
 from tui import drafts
 from tui.actions import Moment, bindings, footer
+from tui.once_begun import once_begun
 from tui.screens.inspector.inspecting import source_of
 from tui.screens.studio.counting import Counting
 from tui.screens.studio.drafting import Drafting
@@ -111,7 +112,7 @@ class Studio(WordKeys, inherit_bindings=False):
         self.drafting.fill()
         self.prompt.focus()
         self.app.open_engine()
-        self.call_after_refresh(lambda: self.run_worker(self._fill(), exit_on_error=True))
+        self.call_after_refresh(lambda: self.run_worker(once_begun(self._fill), exit_on_error=True))
 
     async def _fill(self) -> None:
         """What the first paint does not wait for: pictures, history and tokenizer."""
@@ -252,7 +253,7 @@ class Studio(WordKeys, inherit_bindings=False):
         elif message.row == "model":
             self.choosing.pick()
         else:
-            self.run_worker(self._choose(message.row), group="choose", exclusive=True)
+            self.run_worker(once_begun(self._choose, message.row), group="choose", exclusive=True)
 
     async def _choose(self, row: str) -> None:
         from tui.screens.lists.choices import choices_for

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sdcore.spec.recipe import MAX_SIZE
 from tui.files import complete
+from tui.once_begun import once_begun
 from tui.parameter_row import Files, absolute, short
 from tui.parameter_rows import BY_NAME, ROWS, multiple_of, size_text
 from tui.pictures import recent_images
@@ -49,8 +50,7 @@ class Starting:
     def row_changed(self, name: str) -> None:
         """A row says something else now."""
         if name in FILES:
-            check = self._check(name)
-            self._studio.run_worker(check, group=f"check {name}", exclusive=True)
+            self._studio.run_worker(once_begun(self._check, name), group=f"check {name}", exclusive=True)
         if name in _TOLD_BY:
             self._tell_size()
             self.show_caption()
@@ -109,7 +109,7 @@ class Starting:
 
     def pick(self, name: str) -> None:
         """Have a file picked for a row."""
-        self._studio.run_worker(self._pick(name), group="choose", exclusive=True)
+        self._studio.run_worker(once_begun(self._pick, name), group="choose", exclusive=True)
 
     async def _pick(self, name: str) -> None:
         files, panel = BY_NAME[name].files, self._studio.parameters
@@ -190,7 +190,7 @@ class Starting:
             self.show_caption()
 
     def _show(self) -> None:
-        self._studio.run_worker(self._show_image(), group="picture", exclusive=True)
+        self._studio.run_worker(once_begun(self._show_image), group="picture", exclusive=True)
 
     async def _show_image(self) -> None:
         from sdcore.library.inputs import InputError
@@ -211,7 +211,7 @@ class Starting:
     def draw_mask(self) -> None:
         """Open the mask of the init image; without one, of the image that is shown."""
         if self._studio.parameters.recipe.init_image or self.take():
-            self._studio.run_worker(self._draw_mask(), group="choose", exclusive=True)
+            self._studio.run_worker(once_begun(self._draw_mask), group="choose", exclusive=True)
 
     async def _draw_mask(self) -> None:
         from sdcore.library.inputs import InputError

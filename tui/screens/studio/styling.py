@@ -13,6 +13,7 @@ from textual.widget import Widget
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
 from sdcore.spec.styles import Style, in_style
+from tui.once_begun import once_begun
 
 if TYPE_CHECKING:
     from tui.screens.studio.screen import Studio
@@ -80,7 +81,7 @@ class Styling:
 
     def choose(self) -> None:
         """Open the list."""
-        self._studio.run_worker(self._choose(), group="choose", exclusive=True)
+        self._studio.run_worker(once_begun(self._choose), group="choose", exclusive=True)
 
     async def _choose(self) -> None:
         await asyncio.to_thread(importlib.import_module, "tui.screens.named.styles")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
+from tui.once_begun import once_begun
 from tui.screens.lists.addons import pick_addon
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class WordKeys(Screen[None], inherit_bindings=False):
 
     def action_addons(self: Studio) -> None:  # type: ignore[misc]
         """List the LoRAs and embeddings there are, to name one in the prompt or the negative prompt."""
-        self.run_worker(pick_addon(self, self.editor), group="choose", exclusive=True)
+        self.run_worker(once_begun(pick_addon, self, self.editor), group="choose", exclusive=True)
 
     def action_styles(self) -> None:
         """Choose the styles that the next prompts are put into."""
@@ -56,11 +57,11 @@ class WordKeys(Screen[None], inherit_bindings=False):
 
     def action_presets(self: Studio) -> None:  # type: ignore[misc]
         """Choose a named set of parameters."""
-        self.run_worker(self._choose_preset(), group="choose", exclusive=True)
+        self.run_worker(once_begun(self._choose_preset), group="choose", exclusive=True)
 
     def action_wildcards(self: Studio) -> None:  # type: ignore[misc]
         """List the wildcard files, to edit them or to name one in the prompt."""
-        self.run_worker(self._choose_wildcard(self.editor), group="choose", exclusive=True)
+        self.run_worker(once_begun(self._choose_wildcard, self.editor), group="choose", exclusive=True)
 
     async def _choose_wildcard(self: Studio, editor: PromptEditor) -> None:  # type: ignore[misc]
         await asyncio.to_thread(importlib.import_module, "tui.screens.named.wildcards")

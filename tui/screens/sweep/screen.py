@@ -18,6 +18,7 @@ from sdcore.spec.sweep.axes import AXES
 from sdcore.spec.sweep.expand import LETTERS, Plan, Sweep, SweepError
 from tui.actions import Group, Moment, Scope, bindings, footer
 from tui.line.stock import all_models
+from tui.once_begun import once_begun
 from tui.parameter_row import model_name
 from tui.screens.library.viewer import Files, Viewer
 from tui.screens.lists.chooser import Choice, Chooser
@@ -86,7 +87,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show which of them it is; what is in it comes after the first paint."""
         self._show_which(form=self.app.sweeping.run is None)
-        self.run_worker(self._build(), group="ways")
+        self.run_worker(once_begun(self._build), group="ways")
 
     async def _build(self) -> None:
         """Show the sweep that there is, or the form."""
@@ -98,7 +99,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         self._built = True
         self._show_face(form=sweeping.run is None)
         sweeping.watch(self._changed)
-        self.run_worker(self._open(), group="open")
+        self.run_worker(once_begun(self._open), group="open")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Nothing can be done before all is there, but to go."""
@@ -180,7 +181,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(
-            _DELAY, lambda: self.run_worker(self._reckon(), group="reckon", exclusive=True)
+            _DELAY, lambda: self.run_worker(once_begun(self._reckon), group="reckon", exclusive=True)
         )
 
     def _find_models(self) -> list[ModelFile]:
@@ -232,7 +233,9 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def on_pick_pressed(self, message: Pick.Pressed) -> None:
         """Another axis, or the other of two ways."""
         if not self._form.toggle(message.pick):
-            self.run_worker(self._choose_axis(str(message.pick.id)[-1]), group="choose", exclusive=True)
+            self.run_worker(
+                once_begun(self._choose_axis, str(message.pick.id)[-1]), group="choose", exclusive=True
+            )
 
     async def _choose_axis(self, letter: str) -> None:
         present = self._form.plan.lines[LETTERS.index(letter)].name
@@ -251,7 +254,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def action_begin(self) -> None:
         """Make what the form describes."""
         if self.form_shown:
-            self.run_worker(self._begin(), group="begin", exclusive=True)
+            self.run_worker(once_begun(self._begin), group="begin", exclusive=True)
 
     async def _begin(self) -> None:
         recipe, _ = self._base()
@@ -359,7 +362,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         """Save the grid as one image."""
         run = self.app.sweeping.run
         if not self.form_shown and run is not None:
-            self.run_worker(self._sheet(run), group="sheet", exclusive=True)
+            self.run_worker(once_begun(self._sheet, run), group="sheet", exclusive=True)
 
     async def _sheet(self, run: SweepRun) -> None:
         self.say(await self.app.sweeping.save_grid(run))
@@ -368,7 +371,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         """The form once more."""
         if not self.form_shown:
             self._show_face(form=True)
-            self.run_worker(self._reckon(), group="reckon", exclusive=True)
+            self.run_worker(once_begun(self._reckon), group="reckon", exclusive=True)
 
     def action_retry(self) -> None:
         """The cell under the cursor once more."""
@@ -380,7 +383,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
         """Cancel what waits, if that is meant."""
         run = self.app.sweeping.run
         if not self.form_shown and run is not None and not run.is_over:
-            self.run_worker(self._stop(run.count(*UNDER_WAY)), group="choose", exclusive=True)
+            self.run_worker(once_begun(self._stop, run.count(*UNDER_WAY)), group="choose", exclusive=True)
 
     async def _stop(self, count: int) -> None:
         question = f"{count} image{'s are' if count > 1 else ' is'} still to be made."

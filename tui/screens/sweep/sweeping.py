@@ -10,6 +10,7 @@ from textual.timer import Timer
 
 from sdcore.engine import messages as m
 from sdcore.spec.recipe import Recipe
+from tui.once_begun import once_begun
 
 if TYPE_CHECKING:
     from sdcore.spec.sweep.expand import Plan, Sweep
@@ -116,7 +117,7 @@ class Sweeping:
             self._measure(event)
         if isinstance(event, m.EngineReady | m.LineBack):
             self._ask_again |= isinstance(event, m.LineBack)
-            self._app.run_worker(self._catch_up(), group="sweep", exclusive=True)
+            self._app.run_worker(once_begun(self._catch_up), group="sweep", exclusive=True)
         spot = self._by_job.get(getattr(event, "job", ""))
         if spot is None or not spot.update(event):
             return
@@ -152,7 +153,7 @@ class Sweeping:
         self._timer = self._app.set_timer(_KEEP_DELAY, self._keep)
 
     def _keep(self) -> None:
-        self._app.run_worker(self._write(), group="sweep file")
+        self._app.run_worker(once_begun(self._write), group="sweep file")
 
     async def _write(self) -> None:
         if self.run is None:
@@ -174,7 +175,7 @@ class Sweeping:
             and run.count("done")
             and not run.count("stopped")
         ):
-            self._app.run_worker(self.save_grid(run), group="sweep grid", exclusive=True)
+            self._app.run_worker(once_begun(self.save_grid, run), group="sweep grid", exclusive=True)
 
     async def save_grid(self, run: SweepRun) -> str:
         """Save the grid as it is as one image beside the others; returns the sentence that says where, or why not."""

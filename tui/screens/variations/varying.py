@@ -14,6 +14,7 @@ from sdcore.spec.facts import ImageFacts
 from sdcore.spec.lineage import Origin
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import Picture
+from tui.once_begun import once_begun
 from tui.screens.variations.tree import NEIGHBOURS, Node, before, is_deepest, neighbours
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class Varying:
         """Show the neighbours of an image that says how it was made; have them made where there are none yet. Why that
         cannot be is told through `say`, where none is given in the studio."""
         self._app.run_worker(
-            self._open(image, say or self._app.studio.view.say), group="variations", exclusive=True
+            once_begun(self._open, image, say or self._app.studio.view.say),
+            group="variations",
+            exclusive=True,
         )
 
     async def _open(self, image: Path, say: Say) -> None:
@@ -113,7 +116,7 @@ class Varying:
         made again: its recipe is known."""
         if node.parent is None and (recipe := before(node.recipe)) is not None:
             node.parent = Node(recipe, children=[node])
-            self._app.run_worker(self._find(node, node.parent), group="variations back")
+            self._app.run_worker(once_begun(self._find, node, node.parent), group="variations back")
         return node.parent
 
     async def _find(self, node: Node, parent: Node) -> None:
@@ -143,7 +146,7 @@ class Varying:
     def use(self, node: Node) -> None:
         """Bring a node's recipe to the studio, and go there."""
         if node.path is not None:
-            self._app.run_worker(self._use(node.path), group="ask", exclusive=True)
+            self._app.run_worker(once_begun(self._use, node.path), group="ask", exclusive=True)
 
     async def _use(self, path: Path) -> None:
         from tui.screens.lists.recalling import recall_into_studio
@@ -200,7 +203,7 @@ class Varying:
             return
         node.path, node.state = Path(event.images[0].path), "made"
         self._nodes[node.path] = node
-        self._app.run_worker(self._picture(node, node.path), group="variations picture")
+        self._app.run_worker(once_begun(self._picture, node, node.path), group="variations picture")
 
     async def _picture(self, node: Node, path: Path) -> None:
         from sdcore.library.metadata import MetadataError
