@@ -102,7 +102,7 @@ class SdtuiApp(Furnished, inherit_bindings=False):
         self.studio.view.starting()
         self.send(m.LoadModel(model=self.studio.model_named))
         self.ask_for_previews()
-        self.studio.plan()
+        self.studio.planning.ask()
 
     def ask_for_previews(self) -> None:
         """Ask for previews in the size of the canvas; fewer where drawing and sampling share the processor."""

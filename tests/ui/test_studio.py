@@ -385,7 +385,7 @@ async def test_the_times_of_a_run_stay_until_its_schedule_goes(make_app: MakeApp
             return [table.render_line(y).text.split()[-1] for y in range(1, 4)]
 
         assert times() == ["32", "32", "32"]
-        app.studio.plan()  # as after another guidance scale
+        app.studio.planning.ask()  # as after another guidance scale
         engine.plan(30)
         await settle(app, pilot)
         assert times() == ["32", "32", "32"]

@@ -40,7 +40,6 @@ class RunView:
         self.model = ""
         self.family = ""
         self.loading = ""
-        self.plan_request = 0
         self.queue: tuple[str, ...] = ()
         """What is special about the queue: that it is paused, or that it goes on without end."""
         self._table_due = 0.0
@@ -156,7 +155,7 @@ class RunView:
         self._studio.parameters.know(event.model, event.family)
         self._studio.counting.learn_words()
         self._studio.completing.learn_files()
-        self._studio.plan()  # what its runs need is known now
+        self._studio.planning.ask()  # what its runs need is known now
         self._studio.choosing.loaded(event.model)
         self.device = f"{event.device} {event.dtype}".strip()
         self._bar.clear()
@@ -261,7 +260,7 @@ class RunView:
             self.say(f"{count} held in the queue ({BY_NAME['go_queue'].key}). {fresh[0]}")
 
     def _planned(self, event: m.SchedulePlanned) -> None:
-        if event.request != self.plan_request:
+        if not self._studio.planning.is_answer(event):
             return
         self.needs = memory_needs(event.memory_needed, event.memory_total)
         if self.book.running is not None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
-from textual.timer import Timer
 from textual.widget import Widget
 
 from sdcore.engine import messages as m
@@ -24,6 +23,7 @@ from tui.screens.studio.counting import Counting
 from tui.screens.studio.drafting import Drafting
 from tui.screens.studio.gallery import Gallery
 from tui.screens.studio.model_choice import ModelChoice
+from tui.screens.studio.planning import Planning
 from tui.screens.studio.remembering import Remembering
 from tui.screens.studio.run_view import RunView
 from tui.screens.studio.starting import FILES, Starting
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from tui.widgets.canvas import Canvas
     from tui.widgets.recent import Recent
 
-PLAN_DELAY: Final = 0.08
 _SEEDS: Final = 2**32
 _PROMPT_HELP = (
     "What the image should show. Enter generates, ^J begins a new line; at the first and last line ↑ and ↓ "
@@ -57,9 +56,6 @@ _PROMPT_HELP = (
 _NEGATIVE_HELP = "What the image should not show. Often empty."
 _WIDTHS: Final = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 _HEIGHTS: Final = [(0, "-short"), (32, "-tall"), (50, "-high")]
-_PLANNED_BY: Final = ("sampler", "schedule", "steps")
-_WEIGHED_BY: Final = (*_PLANNED_BY, "model", "size", "guidance", "batch", "hires", "init image", "strength")
-"""What the memory that a run needs depends on as well."""
 
 
 class Studio(WordKeys, inherit_bindings=False):
@@ -76,7 +72,7 @@ class Studio(WordKeys, inherit_bindings=False):
         self.remembering = Remembering(self)
         self.counting = Counting(self)
         self.styling = Styling(self)
-        self._plan_timer: Timer | None = None
+        self.planning = Planning(self)
         self.view = RunView(self)
         self.outputs = outputs
         self.gallery = Gallery(self, outputs)
@@ -174,24 +170,11 @@ class Studio(WordKeys, inherit_bindings=False):
 
     def on_parameters_changed(self, message: Parameters.Changed) -> None:
         """Plan anew where it depends on the row, and keep the draft."""
-        if message.row in _WEIGHED_BY:
-            self._plan_soon()
+        self.planning.row_changed(message.row)
         if message.row == "model":
             self.view.show_head()
         self.starting.row_changed(message.row)
         self.drafting.keep_soon()
-
-    def _plan_soon(self) -> None:
-        if self._plan_timer is not None:
-            self._plan_timer.stop()
-        self._plan_timer = self.set_timer(PLAN_DELAY, self.plan)
-
-    def plan(self) -> None:
-        """Ask for the sigmas of the settings as they stand."""
-        recipe, faults = self.read()
-        if not any(name in faults for name in _PLANNED_BY):
-            self.view.plan_request += 1
-            self.app.send(m.PlanSchedule(request=self.view.plan_request, recipe=recipe))
 
     # The image
 
