@@ -6,6 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine with other work is slow at times; and what lands must not depend on the luck of a draw.
+settings.register_profile(
+    "sdtui",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("sdtui")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Each of the processes that share the cores takes one, and so do the engines that it starts.

@@ -33,14 +33,14 @@ def colour(code: int, depth: Depth) -> str:
     return f"{code:06x}" if depth == "truecolor" else pyte.graphics.FG_BG_256[code]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(codes, depths)
 def test_a_whole_line_shows_its_pixels(cells: list[tuple[int, int]], depth: Depth) -> None:
     wanted = [(colour(upper, depth), colour(lower, depth)) for upper, lower in cells]
     assert pixels(line_of(cells, depth).whole()) == wanted
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(codes, codes, depths, depths)
 def test_only_what_is_new_is_written(
     before: list[tuple[int, int]], after: list[tuple[int, int]], depth: Depth, other: Depth

@@ -191,7 +191,7 @@ CHANGES = st.fixed_dictionaries({}, optional={
 
 
 @given(text=st.lists(LINES, max_size=12).map("\n".join), values=CHANGES)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_in_the_file(text: str, values: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "c"
     path.write_bytes(text.encode(errors="replace"))

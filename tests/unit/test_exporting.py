@@ -23,7 +23,7 @@ FORMATS: list[Format] = ["PNG", "JPEG", "WEBP"]
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(recipe=recipes())
 def test_any_recipe_comes_back_from_any_format(format: Format, recipe: Recipe, tmp_path: Path) -> None:
     made = save_image(RED, recipe, folder=tmp_path, model_hash="0123456789", device="cpu")

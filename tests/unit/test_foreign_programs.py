@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sdcore.spec import choices, foreign
@@ -336,7 +336,6 @@ _JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # on a machine with other work
 @given(st.dictionaries(_CHUNKS, _JSON.map(json.dumps) | st.text(max_size=60), max_size=4))
 def test_any_texts_are_read(texts: dict[str, str]) -> None:
     found = foreign.read(texts)

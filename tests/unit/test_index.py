@@ -323,7 +323,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=12).map("".join)))
 def test_no_search_fails_and_what_is_left_out_is_the_rest(folder: Path, text: str) -> None:
     connection = schema.open_to_read(schema.index_file())
@@ -344,7 +344,7 @@ def test_no_search_fails_and_what_is_left_out_is_the_rest(folder: Path, text: st
 NAMES = st.binary(min_size=1, max_size=60).filter(lambda name: not {0, ord("/")} & set(name))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names=st.lists(NAMES, min_size=1, max_size=8, unique=True))
 def test_any_name_of_a_file_is_kept_as_it_is(names: list[bytes]) -> None:
     store = Store(sqlite3.connect(":memory:", isolation_level=None))

@@ -85,7 +85,7 @@ def seen(screen: pyte.Screen) -> list[tuple[object, ...]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(frames(), min_size=1, max_size=8))
 def test_the_same_is_shown(updates: list[ChopsUpdate]) -> None:
     copy = ScreenCopy()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sdcore.library.setting import MISSING
@@ -118,7 +118,6 @@ _VALUES = _HOSTILE | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.float
 _TABLE = st.dictionaries(_HOSTILE, _VALUES | st.lists(_HOSTILE, max_size=3), max_size=3)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(_HOSTILE, _TABLE, max_size=4), st.sampled_from(["", FILE, FILE.replace("\n", "\r\n")]))
 def test_hostile_names_and_values_come_back(tables: dict[str, dict[str, Any]], text: str) -> None:
     for name, table in tables.items():
@@ -129,7 +128,6 @@ def test_hostile_names_and_values_come_back(tables: dict[str, dict[str, Any]], t
         assert [text.count(comment) for comment in ("# why", "# two", "# in", "# others")] == [1] * 4
 
 
-@settings(deadline=None)
 @given(st.dictionaries(_HOSTILE, _TABLE, min_size=1, max_size=4), st.data())
 def test_tables_are_changed_renamed_and_removed_alone(
     tables: dict[str, dict[str, Any]], data: st.DataObject
