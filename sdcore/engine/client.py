@@ -205,8 +205,8 @@ class EngineClient:
             return "The engine stopped unexpectedly."
         status = None
         deadline = time.monotonic() + _EXIT_SECONDS
-        while self._process is not None and time.monotonic() < deadline:
-            if (status := self._process.poll()) is not None:
+        while self._process is not None:
+            if (status := self._process.poll()) is not None or time.monotonic() >= deadline:
                 break
             await asyncio.sleep(_RETRY_SECONDS)
         self._process = None
