@@ -12,7 +12,7 @@ import json
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,12 @@ class ChainModel(FakeModel):
         return FakeComing(np.zeros((len(latents), 4, 4, 3), np.uint8))
 
 
-def backend_of(step_seconds: float) -> LoadBackend:
-    """A loader of the backend."""
+def backend_of(step_seconds: float, before: Callable[[int], object] = lambda index: None) -> LoadBackend:
+    """A loader of the backend. `before` is called before each step, with its index, and may wait there."""
 
     def sample(trace: ChainTrace, recipe: Recipe, start: int) -> Iterator[FakeStep]:
         for index in range(start, recipe.steps):
+            before(index)
             time.sleep(step_seconds)
             trace.values.append(zlib.crc32(b"%d %d" % (trace.values[-1], index)))
             trace.seconds.append(step_seconds)

@@ -30,6 +30,7 @@ def terminal(private_home: Path) -> Iterator[Terminal]:
 def bytes_of(terminal: Terminal, keys: str) -> int:
     before = len(terminal.output)
     terminal.type(keys)
+    terminal.wait_until(lambda: len(terminal.output) > before)
     while terminal.read(0.7):
         pass
     return len(terminal.output) - before

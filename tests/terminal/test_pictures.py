@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def tmux() -> Iterator[list[str]]:
     """A tmux server of its own, with the command that speaks to it."""
     if shutil.which("tmux") is None:
         pytest.skip("there is no tmux here")
-    command = ["tmux", "-L", f"sdtui-test-{os.getpid()}", "-f", "/dev/null"]
+    command = ["tmux", "-L", f"sdtui-test-{uuid.uuid4().hex[:12]}", "-f", "/dev/null"]
     yield command
     subprocess.run([*command, "kill-server"], check=False, capture_output=True)
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.terminal.terminal import Terminal
 
+HELP = "\x1bOP"
 KEYS = (
     "a cat",
     "\x1b[D\x1b[D\x1b[D",
@@ -15,7 +16,7 @@ KEYS = (
     "\x1b[F",
     "\n",
     "x",
-    "\x1bOP",
+    HELP,
     "\x1b[6~",
     "\x1b",
 )
@@ -32,9 +33,9 @@ def shown(terminal: Terminal) -> list[list[tuple[object, ...]]]:
     ]
 
 
-def rest(terminal: Terminal) -> None:
+def rest(terminal: Terminal, seconds: float = 0.4) -> None:
     """Read until the program has said nothing for a while."""
-    while terminal.read(0.4):
+    while terminal.read(seconds):
         pass
 
 
@@ -46,11 +47,14 @@ def test_the_screen_is_what_a_whole_frame_would_make_it() -> None:
         terminal.wait_for("tiny · cpu")  # the engine is there, and says nothing more
         for keys in KEYS:
             terminal.type(keys)
+            if keys == HELP:
+                terminal.wait_for("─ help ─")
             rest(terminal)
-        terminal.wait_for("generate")  # the help is closed again
-        rest(terminal)
-        before = shown(terminal)
+        terminal.wait_until(lambda: "─ help ─" not in terminal.text())
+        rest(terminal, 2.5)
+        before, written = shown(terminal), len(terminal.output)
         terminal.resize(columns + 1, rows)
+        terminal.wait_until(lambda: len(terminal.output) > written)
         rest(terminal)
         terminal.screen.erase_in_display(2)
         terminal.resize(columns, rows)

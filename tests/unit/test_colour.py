@@ -97,7 +97,7 @@ def test_tmux_is_asked(
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o700)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert ask_tmux(timeout=0.2) is expected
+    assert ask_tmux(timeout=0.2 if "sleep" in script else 30) is expected
 
 
 def test_no_tmux_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

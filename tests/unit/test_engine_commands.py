@@ -56,6 +56,7 @@ async def engine(
 ) -> AsyncIterator[LocalEngine]:
     """An engine on its socket in this process, which must not be killed."""
     monkeypatch.setattr(engine_commands, "kill_engine", lambda: pytest.fail("nothing hangs here"))
+    monkeypatch.setattr(engine_commands, "_FORCE_SECONDS", SLOW)
     engine = LocalEngine(core.load, queue_folder=short_home / "queue")
     path = wire.socket_path()
     task = asyncio.create_task(Host(engine, path).serve())

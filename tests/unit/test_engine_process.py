@@ -16,6 +16,7 @@ from sdcore.engine.client import EngineClient
 from sdcore.engine.log import log_path
 from sdcore.engine.messages import (
     EngineFailed,
+    EngineReady,
     Generate,
     GetStatus,
     JobFailed,
@@ -83,6 +84,7 @@ async def test_the_real_process_killed_and_started_again(client: EngineClient) -
         await client.connect()
         second = client._process
         assert second is not None
+        await told_until(client, EngineReady)  # an import cannot be interrupted
         second.terminate()
         told = [event async for event in client.events()][-1]
         assert isinstance(told, EngineFailed)

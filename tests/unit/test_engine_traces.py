@@ -223,6 +223,7 @@ def test_the_budget_comes_from_the_settings() -> None:
         client = engine.attach()
         made(client)
         made(client, job="b")
+        answer(client, GetView(request=0, trace="b", what="text"))  # by the worker, when it is done with b
         assert "not in memory" in refusal(client, OpenTrace(request=1, source="a"))
         assert isinstance(answer(client, OpenTrace(request=1, source="b")), TraceOpened)  # the newest stays
 

@@ -32,7 +32,7 @@ def test_kill_9_at_random_moments(private_home: Path) -> None:
     assert done.returncode == 0, f"seed {seed}: {done.stderr}"
     result = json.loads(done.stdout)
     assert result["killed"] == 2 * ROUNDS, f"seed {seed}: {done.stderr}"
-    assert len(result["kept"]) > ROUNDS, "enough was saved for the kills to hit"
+    assert len(result["kept"]) > ROUNDS // 10, "enough was saved for the kills to hit"
 
     files = {str(path) for path in paths.outputs_dir().rglob("[!.]*") if path.is_file()}
     assert files >= set(result["kept"]), f"seed {seed}: an acknowledged image is lost"

@@ -211,6 +211,7 @@ ASK = textwrap.dedent("""
         typed = ""
     else:
         with asked() as probe:
+            __import__("select").select([0], [], [], 15)
             time.sleep(0.3)
             found = probe.read()
             typed = probe.typed

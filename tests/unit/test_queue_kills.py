@@ -147,9 +147,9 @@ async def test_no_job_is_lost_and_none_is_made_twice(short_home: Path) -> None:
 
 @pytest.mark.usefixtures("short_home")
 async def test_a_killed_job_goes_on_where_it_was(short_home: Path) -> None:
-    recipe = Recipe(prompt="long", steps=400, seed=1)
+    recipe = Recipe(prompt="long", steps=100, seed=1)
     async with asyncio.timeout(SLOW):
-        process = start(0.005)
+        process = start(0.05)
         try:
             client = await reach()
             client.send(Generate(job="a", recipe=recipe))
@@ -161,7 +161,7 @@ async def test_a_killed_job_goes_on_where_it_was(short_home: Path) -> None:
         finally:
             process.kill()
             await asyncio.to_thread(process.wait)
-        process = start(0.0)
+        process = start(0.05)
         try:
             client = await reach()
             events = await told_until(client, JobFinished)

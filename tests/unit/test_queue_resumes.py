@@ -31,7 +31,7 @@ from tests.engine_fakes import until
 )
 def test_the_last_bit(sampler: str, changes: dict[str, object], sd1_folder: Path, tmp_path: Path) -> None:
     recipe = Recipe(
-        prompt="a house", steps=12, width=64, height=64, seed=3, sampler=sampler, model=str(sd1_folder)
+        prompt="a house", steps=60, width=64, height=64, seed=3, sampler=sampler, model=str(sd1_folder)
     )
     recipe = msgspec.structs.replace(recipe, **changes)
     with LocalEngine(torch_backend("cpu"), queue_folder=tmp_path / "queue") as engine:

@@ -318,7 +318,10 @@ def test_a_job_sent_twice_is_made_once(client: LocalClient, core: FakeCore) -> N
     assert len(core.forwards) == 8
 
 
-def test_no_previews_are_sent_unless_they_are_wanted(client: LocalClient, core: FakeCore) -> None:
+def test_no_previews_are_sent_unless_they_are_wanted(
+    engine: LocalEngine, client: LocalClient, core: FakeCore
+) -> None:
+    engine._previews._clock = lambda: 0.0
     assert "JobPreview" not in names(run(client))
     assert core.models[0].previewed == 1  # for who might come late
 
