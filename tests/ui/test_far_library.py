@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.far_box import FarBox
 from tui.app import SdtuiApp
+from tui.line.far_thumbs import Copies, Key
 from tui.screens.compare.screen import Compare
 from tui.screens.library.screen import LibraryScreen
 from tui.screens.library.viewer import Viewer
@@ -61,7 +63,7 @@ def pictures(private_home: Path) -> list[Path]:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -260,6 +262,23 @@ async def test_one_image_of_many_is_made_over_there(
         with Image.open(sheet) as image:
             assert image.width > 4 * 64
         assert box.asked.get("BringFile") is None
+
+
+async def test_a_thumbnail_is_asked_for_once_however_slow_the_disk(
+    make_app: MakeApp, box: FarBox, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = Copies.keep
+
+    def slow(copies: Copies, key: Key, data: bytes) -> None:
+        time.sleep(0.02)
+        keep(copies, key, data)
+
+    monkeypatch.setattr(Copies, "keep", slow)
+    app = make_app(far=True)
+    async with library(app) as (_, screen):
+        await until(lambda: screen.row is not None and not screen.grid.awaits_thumbs)
+        asked = [path for command in engine_commands(app, m.GetThumbs) for path in command.paths]  # type: ignore[attr-defined]
+        assert sorted(asked) == sorted(set(asked))
 
 
 async def test_the_recent_images_are_copies_of_those_of_the_other_machine(

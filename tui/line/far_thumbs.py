@@ -142,6 +142,8 @@ class FarThumbs:
         self._wanted: list[Key] = []
         """What is not here yet, the most wanted first."""
         self._on_the_way: dict[tuple[bytes, int], Key] = {}
+        self._come: set[Key] = set()
+        """Those that have come and are not kept yet."""
         self._seeking: asyncio.Task[None] | None = None
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -173,6 +175,7 @@ class FarThumbs:
         """One has come; an empty one is one that cannot be had."""
         key = self._on_the_way.pop((event.path, event.side), None)
         if key is not None:
+            self._come.add(key)  # nobody asks again while it is written
             data = event.data if len(event.data) <= MOST_BYTES else b""
             task = asyncio.create_task(self._keep(key, data))
             self._keeping.add(task)
@@ -189,6 +192,7 @@ class FarThumbs:
     async def _keep(self, key: Key, data: bytes) -> None:
         if data:
             await asyncio.to_thread(self._copies.keep, key, data)
+        self._come.discard(key)
         self._here.add(key)
         self._wanted = [one for one in self._wanted if one != key]
         self._came()
@@ -207,7 +211,7 @@ class FarThumbs:
         if not behind:
             self._on_the_way.clear()
             on_the_way.clear()
-        missing = [key for key in self._wanted if key not in on_the_way]
+        missing = [key for key in self._wanted if key not in on_the_way and key not in self._come]
         batch = [key for key in missing if key.side == missing[0].side][: _AT_ONCE - len(on_the_way)]
         if batch:
             self._on_the_way |= {(os.fsencode(key.path), key.side): key for key in batch}
