@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -365,6 +367,53 @@ async def test_an_engine_that_was_lost_is_asked_again(make_app: MakeApp) -> None
         await settle(app, pilot)
         # those that the first had not answered are asked for by the line, too: a job that is known is made once
         assert {job.job for job in second.commands(m.Generate)} == {job.job for job in jobs}
+
+
+async def test_what_the_engine_tells_while_the_screen_is_left_harms_nobody(
+    make_app: MakeApp, engine: FakeEngine
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        jobs = await begun(app, pilot, engine)
+        engine.start(jobs[0])
+        await settle(app, pilot)
+        screen = app.screen
+        assert isinstance(screen, SweepScreen)
+        await pilot.press("escape")
+        await settle(app, pilot)
+        app.sweeping.watch(screen._changed)  # as it is while its parts go, one after another
+        engine.progress(jobs[0].job, 1, jobs[0].recipe)
+        await settle(app, pilot)
+        screen._tell_grid()
+        assert app.screen is app.studio
+
+
+async def test_an_earlier_sweep_is_taken_up_though_the_line_comes_back_meanwhile(
+    make_app: MakeApp, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await begun(app, pilot, engine)
+        await settle(app, pilot)
+    looked, go_on = threading.Event(), threading.Event()
+
+    def slow() -> SweepRun | None:
+        looked.set()
+        go_on.wait(20)
+        return load()
+
+    monkeypatch.setattr("tui.screens.sweep.sweeping._load", slow)
+    later = FakeEngine()
+    app = make_app(later)
+    async with app.run_test(size=SIZE) as pilot:
+        await app.studio.ready.wait()
+        later.ready()
+        await asyncio.to_thread(looked.wait, 20)
+        later.tell(m.LineBack())
+        await pilot.pause()
+        go_on.set()
+        await settle(app, pilot)
+        assert states(app.sweeping.run) == ["waiting"] * 4
 
 
 async def test_a_damaged_file_is_no_sweep(make_app: MakeApp, engine: FakeEngine, private_home: Path) -> None:

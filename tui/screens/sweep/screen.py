@@ -272,8 +272,13 @@ class SweepScreen(Screen[None], inherit_bindings=False):
 
     # The grid
 
+    @property
+    def _is_left(self) -> bool:
+        """Whether its parts go, one after another: the engine goes on telling meanwhile."""
+        return self not in self.app.screen_stack
+
     def _changed(self, spot: Spot | None) -> None:
-        if self.form_shown or not self.is_mounted:
+        if self._is_left or self.form_shown:
             return
         if spot is None:
             self._grid.redraw()
@@ -285,7 +290,7 @@ class SweepScreen(Screen[None], inherit_bindings=False):
     def _tell_grid(self) -> None:
         """Say how far it is, and what the cell under the cursor is."""
         run, self._telling = self.app.sweeping.run, None
-        if run is None:
+        if run is None or self._is_left:
             return
         left = [spot.cell.recipe for spot in run.spots if spot.is_under_way]
         seconds = self._expected(left) if left else None

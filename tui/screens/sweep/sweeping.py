@@ -34,7 +34,9 @@ class Sweeping:
         self._watcher: Watcher | None = None
         self._timer: Timer | None = None
         self._ask_again = False
-        self._looked = False
+        self._looked: asyncio.Event | None = None
+        """Set when the sweep of an earlier run of the app is taken up, None before anyone looked for it."""
+        self._begun = False
         self.run: SweepRun | None = None
         self.plan: Plan | None = None
         """What the form says, kept while the app runs."""
@@ -49,27 +51,33 @@ class Sweeping:
 
     async def look_back(self) -> None:
         """Take up the sweep of an earlier run of the app, once; what became of its jobs is asked for."""
-        if not self._looked:
-            self._looked = True
-            run = await asyncio.to_thread(_load)
-            if run is not None and self.run is None:
-                self._take(run)
-                self.plan = run.plan
-                await self._send(run)
-                self._look_whether_over()
+        if self._looked is None:
+            self._looked = asyncio.Event()
+            # by a worker of its own: who waits for it may be replaced by another who does
+            self._app.run_worker(once_begun(self._take_up, self._looked), group="sweep back")
+        await self._looked.wait()
+
+    async def _take_up(self, looked: asyncio.Event) -> None:
+        run = None if self._begun else await asyncio.to_thread(_load)
+        if run is not None and not self._begun:
+            self._take(run)
+            self.plan = run.plan
+            await self._send(run)
+            self._look_whether_over()
+        looked.set()
 
     async def _catch_up(self) -> None:
         """There is an engine: ask it for what became of the jobs that the last one had."""
         await self.look_back()
         if self._ask_again and self.run is not None:
-            self._ask_again = False
             await self._send(self.run)
+            self._ask_again = False
 
     async def start(self, sweep: Sweep, plan: Plan, recipe: Recipe, styles: tuple[str, ...] = ()) -> SweepRun:
         """Begin a sweep in place of the one there was, which goes on unseen."""
         from tui.screens.sweep.run import SweepRun
 
-        self._looked = True
+        self._begun = True
         run = await asyncio.to_thread(SweepRun.begin, sweep, plan, recipe, styles)
         self._take(run)
         if self._app.studio.view.engine_dead:
