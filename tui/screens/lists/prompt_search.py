@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -138,6 +139,13 @@ class PromptSearch(Narrowed[Taken], inherit_bindings=False):
         if known := settings_line(entry.recipe()):
             parts.append(Content.styled(known, "$dim"))
         self.query_one("#prompt-whole", Static).update(Content("\n").join(parts))
+
+    def on_key(self, event: events.Key) -> None:
+        """Enter while the search goes on: a list without a line under its cursor would tell nobody."""
+        if event.key == "enter" and self._found_by != self._typed:
+            event.stop()
+            event.prevent_default()
+            self._take(whole=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take the prompt alone."""
