@@ -20,6 +20,8 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker
 
+from tui.punctual import Punctual
+
 _PATIENCE: Final = 0.3
 """Seconds after which the next key goes on its way whatever became of the one before: its widget may be gone."""
 _LOOK_SECONDS: Final = 0.01
@@ -45,7 +47,7 @@ class KeyDone(Message):
         """How often the way is still to be gone, with this time."""
 
 
-class TypeAhead(App[None]):
+class TypeAhead(Punctual, App[None]):
     """An app whose keys and pastes are dealt with one after another."""
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 
 from textual.timer import Timer
 
+from tui.punctual import Punctual
 from tui.term.pacing import LONGEST_DELAY, Pacer, ask_behind_frame, is_spare, purse_of
 from tui.widgets.own_lines import FinishedLines
 
@@ -13,7 +14,7 @@ _PATIENCE: Final = 8
 """Refreshes that a picture is waited for: it may be out of sight."""
 
 
-class Paced(FinishedLines):
+class Paced(Punctual, FinishedLines):
     """A widget that draws its newest picture as soon as the terminal has shown the last; see `tui.term.pacing`.
 
     A subclass says in `picture_waits` whether there is one to draw, draws it in `draw_picture`, and calls
