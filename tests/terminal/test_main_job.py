@@ -68,7 +68,10 @@ def test_a_run_is_interrupted_and_the_app_goes_on(private_home: Path) -> None:
         terminal.type("\x1b[A\x1b[B5")
         terminal.wait_for("steps       5")
         terminal.type(ENTER)
-        terminal.wait_until(lambda: saved(private_home))
+        terminal.wait_for(
+            ".png"
+        )  # on the screen, too: while something is made, it is asked before it is left
+        assert len(saved(private_home)) == 1
         terminal.type(QUIT)
         assert terminal.exit_status() == 0
 

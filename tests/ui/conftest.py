@@ -22,7 +22,7 @@ MakeApp = Callable[..., SdtuiApp]
 @pytest.fixture(autouse=True)
 def keys_come_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let keys come as fast as a person's, and wait until the last is done: Textual's way rests 40 ms after each."""
-    press = Pilot.press
+    press, pause = Pilot.press, Pilot.pause
 
     async def a_moment(min_sleep: float = 0) -> None:
         await asyncio.sleep(max(min_sleep, _MOMENT))
@@ -37,7 +37,18 @@ def keys_come_fast(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(_QUIET):
             await pilot.pause(_MOMENT)
 
+    async def pause_and_hear(pilot: Pilot[None], delay: float | None = None) -> None:
+        """Without a delay, also until the app has taken up what its engine said."""
+        await pause(pilot, delay)
+        deadline = time.monotonic() + _PATIENCE
+        while delay is None and isinstance(pilot.app, SdtuiApp) and _is_unheard(pilot.app):
+            if time.monotonic() > deadline:
+                break  # nobody listens
+            await pause(pilot, _MOMENT)
+            await pause(pilot)
+
     monkeypatch.setattr("textual.app.wait_for_idle", a_moment)
+    monkeypatch.setattr(Pilot, "pause", pause_and_hear)
     monkeypatch.setattr(Pilot, "press", press_and_look)
 
 
@@ -48,6 +59,7 @@ def workers_end_before_their_screens(monkeypatch: pytest.MonkeyPatch) -> None:
     shut_down = App._shutdown
 
     async def end_workers_and_shut_down(app: App[object]) -> None:
+        app._exit = True  # what falls over from now on is nobody's screen any more
         app.workers.cancel_all()
         await shut_down(app)
 
@@ -78,7 +90,7 @@ def make_app(engine: FakeEngine, private_home: Path, monkeypatch: pytest.MonkeyP
 
 _LONGEST_DELAY = 0.2
 """Seconds: what the app puts off for no longer is waited for."""
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _MOMENT = 0.002
 _LONGEST_KEY = 0.5
 _QUIET = 3
@@ -98,11 +110,13 @@ async def settle(app: App[None], pilot: Pilot[None]) -> None:
 
 
 def _under_way(app: SdtuiApp) -> Iterator[object]:
-    """What nobody heard yet, a screen that opens, workers that work, and what was put off for a moment."""
-    engine = app.line.engine
-    if isinstance(engine, FakeEngine) and not engine.heard:
-        yield engine
+    """What nobody heard yet, a screen that opens or is to be drawn, workers that work, and what was put off for a
+    moment."""
+    if _is_unheard(app):
+        yield app.line.engine
     if not app.screen.is_mounted:
+        yield app.screen
+    if app.screen._layout_required or app.screen._dirty_widgets:
         yield app.screen
     at_work = [work for work in app.workers if not (work.group == "engine" or work.is_finished)]
     answers = (one.future for screen in app.screen_stack for one in screen._result_callbacks)
@@ -110,6 +124,11 @@ def _under_way(app: SdtuiApp) -> Iterator[object]:
         yield at_work  # more than wait for a person's answer
     pumps = (app, *(node for screen in app.screen_stack for node in screen.walk_children(with_self=True)))
     yield from (timer for pump in pumps for timer in pump._timers if _is_soon(timer))
+
+
+def _is_unheard(app: SdtuiApp) -> bool:
+    engine = app.line.engine
+    return isinstance(engine, FakeEngine) and not engine.heard and not app._exit
 
 
 def _is_soon(timer: Timer) -> bool:

@@ -19,6 +19,7 @@ class FakeEngine:
         self.sent: list[m.AnyCommand] = []
         self.answer: Callable[[m.AnyCommand], Iterable[m.AnyEvent]] = lambda command: ()
         """What it says to a command by itself, for example `RecordedRun.answer`."""
+        self.tried = False
         self.connected = False
         self.closed = False
         self.killed = False
@@ -27,6 +28,7 @@ class FakeEngine:
         self._events: asyncio.Queue[m.AnyEvent | None] = asyncio.Queue()
 
     async def connect(self) -> None:
+        self.tried = True
         if self._unreachable:
             raise ConnectionError(self._unreachable)
         self.connected = True
@@ -57,8 +59,8 @@ class FakeEngine:
 
     @property
     def heard(self) -> bool:
-        """Whether the app has taken up all that it was told."""
-        return self.closed or bool(self._unreachable) or not self._unheard
+        """Whether the app has reached for it, and has taken up all that it was told."""
+        return self.closed or (self.tried and (bool(self._unreachable) or not self._unheard))
 
     def commands(self, kind: type[CommandT]) -> list[CommandT]:
         return [command for command in self.sent if isinstance(command, kind)]

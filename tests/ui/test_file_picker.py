@@ -77,7 +77,7 @@ async def test_the_image_under_the_cursor_is_shown(make_app: MakeApp, album: Pat
         canvas = picker.query_one(Canvas)
         for key, shown in (("end", (255, 0, 0)), ("up", None), ("up", (0, 0, 255)), ("home", None)):
             await pilot.press(key)
-            for _ in range(50):
+            for _ in range(1000):
                 await pilot.pause(0.02)
                 if (canvas.image is not None) == (shown is not None):
                     break

@@ -52,8 +52,9 @@ async def test_a_key_waits_for_the_screen_that_it_is_meant_for(make_app: MakeApp
         screen = Slow()
         app.push_screen(screen)
         await pilot.press("escape")
-        await asyncio.sleep(0.5)
-        await pilot.pause()
+        async with asyncio.timeout(20):
+            while app.screen is screen or app.is_typed_ahead:
+                await pilot.pause(0.02)
         assert screen.seen == "all of it"
         assert app.screen is app.studio
         screen.released.set()

@@ -262,7 +262,8 @@ async def test_back_to_the_studio(make_app: MakeApp, pictures: list[Path]) -> No
             await keys(app, pilot, "enter")
         assert app.screen is app.studio
         assert app.studio.parameters.texts["seed"] == "101"
-        await keys(app, pilot, "alt+i", "f9")
+        await keys(app, pilot, "alt+i")
+        await keys(app, pilot, "f9")
         assert app.screen is app.studio
         assert app.studio.parameters.recipe.init_image == str(pictures[0])
         assert not screen.is_attached

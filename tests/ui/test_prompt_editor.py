@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -19,7 +20,7 @@ from tests.ui.fake_engine import FakeEngine
 from tui.drafts import Draft
 from tui.screens.lists.chooser import Chooser
 from tui.theme import ALERT, DIM, LINE, NORMAL, THEME, WARM, WARMER
-from tui.widgets.prompt import READ_DELAY, PromptEditor
+from tui.widgets.prompt import PromptEditor
 from tui.widgets.prompt_marks import AT_ONCE, PARTS, PromptMarks
 
 SIZE = (120, 40)
@@ -212,16 +213,20 @@ async def test_ctrl_up_and_down_weigh_the_word_at_the_cursor() -> None:
         assert editor.text == ""
 
 
+async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    """Wait for what a thread reads."""
+    async with asyncio.timeout(20):
+        while not holds():
+            await pilot.pause(0.01)
+
+
 async def test_a_very_long_prompt_is_painted_when_the_keys_rest() -> None:
     long = "word " * (AT_ONCE // 5) + "(cat) dog"
     async with editing(long) as (editor, pilot):
-        await pilot.pause(2 * READ_DELAY)
-        assert painted(editor, "(cat)") == {WARM}
+        await until(pilot, lambda: painted(editor, "(cat)") == {WARM})
         await pilot.press("home", "pageup", *["ctrl+left"] * 2)
         await pilot.press("(")
-        assert editor._marks.never_closed is None
-        await pilot.pause(2 * READ_DELAY)
-        assert editor._marks.never_closed is not None
+        await until(pilot, lambda: editor._marks.never_closed is not None)
 
 
 def test_marks_move_along_with_an_edit_of_a_long_text() -> None:

@@ -26,6 +26,12 @@ from tui.screens.lists.chooser import Chooser
 from tui.screens.queue.screen import QueueScreen
 
 
+@pytest.fixture(autouse=True)
+def screens_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, a key waits for its screen."""
+    monkeypatch.setattr("tui.typeahead._OPENING_SECONDS", 20.0)
+
+
 def burst(app: SdtuiApp, *keys: str | tuple[str, str]) -> None:
     for key in keys:
         name, character = key if isinstance(key, tuple) else (key, key if len(key) == 1 else None)
@@ -149,7 +155,9 @@ async def test_letters_that_no_search_begins_throw_nothing_away(
     async with app.run_test(size=(120, 40)) as pilot:
         await app.studio.ready.wait()
         burst(app, "alt+i", "d", "d", "delete", "s")
-        await pilot.pause(0.5)
+        async with asyncio.timeout(20):
+            while not isinstance(app.screen, LibraryScreen) or app.is_typed_ahead:
+                await pilot.pause(0.02)
         looked.set()
         await dealt_with(app, pilot)
         assert isinstance(app.screen, LibraryScreen)
