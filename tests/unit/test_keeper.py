@@ -93,6 +93,15 @@ def test_changes_are_followed(index: Index, folder: Path) -> None:
         has(index, "d.png")
 
 
+def test_a_folder_that_is_put_in_the_place_of_another_is_followed(index: Index, folder: Path) -> None:
+    with kept():
+        has(index, "a.png", "b.png")
+        for name in ("c.png", "d.png"):
+            shutil.rmtree(folder)
+            write_image(folder / name)  # the new folder may have the number of the old one on the disk
+            has(index, name)
+
+
 def test_names_that_are_no_text_are_followed(index: Index, folder: Path) -> None:
     with kept():
         has(index, "a.png", "b.png")

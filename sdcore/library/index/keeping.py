@@ -130,7 +130,8 @@ class _Round:
 
     def _is_over(self) -> bool:
         return (
-            _identity(str(self._path)) != self._identity
+            self._watcher.lost
+            or _identity(str(self._path)) != self._identity
             or stamp_of(config.config_file()) != self._settings
             or [_identity(folder) for folder in self._folders] != self._present
         )

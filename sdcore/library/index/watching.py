@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from watchfiles import Change
 from watchfiles._rust_notify import RustNotify
 
 from sdcore.library.index.scanning import is_image
@@ -27,6 +28,8 @@ class Watcher:
 
     def __init__(self, folders: Sequence[str]) -> None:
         self.folders = frozenset(folders)
+        self.lost = False
+        """Whether a folder itself went: what is put in its place is not watched, even with its number on the disk."""
         self._missed = float("-inf")
         self._notify = self._start()
 
@@ -52,6 +55,7 @@ class Watcher:
             return watched
         if isinstance(found, str):
             return []
+        self.lost = self.lost or any(kind == Change.deleted and path in self.folders for kind, path in found)
         return sorted({path for _, path in found}, key=lambda path: (is_image(path), path))
 
     def close(self) -> None:
