@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from textual.app import App
+from textual.dom import DOMNode
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 
 from tests.ui.fake_engine import FakeEngine
 from tui.app import SdtuiApp
@@ -116,19 +119,30 @@ def _under_way(app: SdtuiApp) -> Iterator[object]:
         yield app.line.engine
     if not app.screen.is_mounted:
         yield app.screen
-    if app.screen._layout_required or app.screen._dirty_widgets:
-        yield app.screen
     at_work = [work for work in app.workers if not (work.group == "engine" or work.is_finished)]
     answers = (one.future for screen in app.screen_stack for one in screen._result_callbacks)
     if len(at_work) > sum(bool(answer is not None and answer._callbacks) for answer in answers):
         yield at_work  # more than wait for a person's answer
     pumps = (app, *(node for screen in app.screen_stack for node in screen.walk_children(with_self=True)))
-    yield from (timer for pump in pumps for timer in pump._timers if _is_soon(timer))
+    for pump in pumps:
+        yield from (timer for timer in pump._timers if _is_soon(timer))
+        if pump.message_queue_size or pump._next_callbacks:
+            yield pump
+    yield from (part for part in app.screen.walk_children(with_self=True) if _is_undrawn(part))
 
 
 def _is_unheard(app: SdtuiApp) -> bool:
     engine = app.line.engine
     return isinstance(engine, FakeEngine) and not engine.heard and not app._exit
+
+
+def _is_undrawn(part: DOMNode) -> bool:
+    """Whether it, or what it has said of the screen, is to be drawn or to get another place yet."""
+    if not isinstance(part, Widget) or not part.is_attached:
+        return False
+    if isinstance(part, Screen):
+        return part._layout_required or bool(part._dirty_widgets)
+    return part._layout_required or part._repaint_required
 
 
 def _is_soon(timer: Timer) -> bool:
