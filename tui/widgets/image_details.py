@@ -60,7 +60,10 @@ class DetailsText(VerticalScroll, can_focus=False):
         self._fill()
 
     def _fill(self) -> None:
-        text = details_text(self._told, self.scrollable_content_region.width) if self._told else ""
+        width = self.scrollable_content_region.width
+        if not width:
+            return  # lines cut to nothing would be given room that they keep
+        text = details_text(self._told, width) if self._told else ""
         for static in self.query(Static):  # none where the screen is being left
             static.update(text)
 
