@@ -130,8 +130,17 @@ def _pictures(begun: _Begun) -> list[Image.Image]:
 
 
 def _events(begun: _Begun, pictures: list[Image.Image], box: tuple[int, int]) -> list[JobPreview]:
+    fitted = [fit(picture, box) for picture in pictures]
     return [
-        _event(begun.job, begun.index, image, fit(picture, box)) for image, picture in enumerate(pictures)
+        JobPreview(
+            job=begun.job,
+            index=begun.index,
+            image=image,
+            width=picture.width,
+            height=picture.height,
+            rgb=picture.tobytes(),
+        )
+        for image, picture in enumerate(fitted)
     ]
 
 
@@ -146,9 +155,3 @@ def fit(picture: Image.Image, box: tuple[int, int]) -> Image.Image:
 
 def _box(wanted: SetPreview) -> tuple[int, int]:
     return min(wanted.width, LARGEST), min(wanted.height, LARGEST)
-
-
-def _event(job: str, index: int, image: int, picture: Image.Image) -> JobPreview:
-    return JobPreview(
-        job=job, index=index, image=image, width=picture.width, height=picture.height, rgb=picture.tobytes()
-    )
