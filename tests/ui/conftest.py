@@ -112,6 +112,13 @@ async def settle(app: App[None], pilot: Pilot[None]) -> None:
         assert time.monotonic() - began < _PATIENCE, f"still under way: {under_way}"
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Wait for what a thread or another process brings about."""
+    async with asyncio.timeout(_PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
 def _under_way(app: SdtuiApp) -> Iterator[object]:
     """What nobody heard yet, a screen that opens or is to be drawn, workers that work, and what was put off for a
     moment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from sdcore.library import config, marks, searches
 from sdcore.library.outputs import save_image
 from sdcore.spec.recipe import Recipe
 from tests.library_files import index_folder, write_image
-from tests.ui.conftest import MakeApp, settle
+from tests.ui.conftest import MakeApp, settle, until
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.far_box import FarBox
 from tui.app import SdtuiApp
@@ -60,12 +60,6 @@ def pictures(private_home: Path) -> list[Path]:
         made.append(path)
     index_folder(private_home / "outputs")
     return made
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from textual.pilot import Pilot
 
-from tests.ui.conftest import MakeApp, settle
+from tests.ui.conftest import MakeApp, settle, until
 from tui.app import SdtuiApp
 from tui.drafts import Draft
 from tui.screens.lists.files import FilePicker
@@ -77,10 +77,7 @@ async def test_the_image_under_the_cursor_is_shown(make_app: MakeApp, album: Pat
         canvas = picker.query_one(Canvas)
         for key, shown in (("end", (255, 0, 0)), ("up", None), ("up", (0, 0, 255)), ("home", None)):
             await pilot.press(key)
-            for _ in range(1000):
-                await pilot.pause(0.02)
-                if (canvas.image is not None) == (shown is not None):
-                    break
+            await until(lambda shown=shown: (canvas.image is not None) == (shown is not None))
             assert (canvas.image.getpixel((0, 0)) if canvas.image else None) == shown
         await pilot.press("escape")
         await settle(app, pilot)

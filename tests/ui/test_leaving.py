@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import MountError
 from textual.widgets import Static
 
-from tests.ui.conftest import MakeApp, settle
+from tests.ui.conftest import MakeApp, settle, until
 from tests.ui.fake_engine import FakeEngine
 from tui.crash import log_path
 
@@ -52,9 +52,7 @@ async def test_a_key_waits_for_the_screen_that_it_is_meant_for(make_app: MakeApp
         screen = Slow()
         app.push_screen(screen)
         await pilot.press("escape")
-        async with asyncio.timeout(20):
-            while app.screen is screen or app.is_typed_ahead:
-                await pilot.pause(0.02)
+        await until(lambda: app.screen is not screen and not app.is_typed_ahead)
         assert screen.seen == "all of it"
         assert app.screen is app.studio
         screen.released.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -15,7 +14,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from sdcore.spec.prompt_marks import spans
-from tests.ui.conftest import MakeApp, settle
+from tests.ui.conftest import MakeApp, settle, until
 from tests.ui.fake_engine import FakeEngine
 from tui.drafts import Draft
 from tui.screens.lists.chooser import Chooser
@@ -213,20 +212,13 @@ async def test_ctrl_up_and_down_weigh_the_word_at_the_cursor() -> None:
         assert editor.text == ""
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    """Wait for what a thread reads."""
-    async with asyncio.timeout(20):
-        while not holds():
-            await pilot.pause(0.01)
-
-
 async def test_a_very_long_prompt_is_painted_when_the_keys_rest() -> None:
     long = "word " * (AT_ONCE // 5) + "(cat) dog"
     async with editing(long) as (editor, pilot):
-        await until(pilot, lambda: painted(editor, "(cat)") == {WARM})
+        await until(lambda: painted(editor, "(cat)") == {WARM})
         await pilot.press("home", "pageup", *["ctrl+left"] * 2)
         await pilot.press("(")
-        await until(pilot, lambda: editor._marks.never_closed is not None)
+        await until(lambda: editor._marks.never_closed is not None)
 
 
 def test_marks_move_along_with_an_edit_of_a_long_text() -> None:

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from sdcore.engine import messages as m
 from tests.library_files import index_folder, write_image
-from tests.ui.conftest import MakeApp, settle
+from tests.ui.conftest import MakeApp, settle, until
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.recorded_run import RecordedRun
 from tests.ui.test_starting import made
@@ -155,9 +155,7 @@ async def test_letters_that_no_search_begins_throw_nothing_away(
     async with app.run_test(size=(120, 40)) as pilot:
         await app.studio.ready.wait()
         burst(app, "alt+i", "d", "d", "delete", "s")
-        async with asyncio.timeout(20):
-            while not isinstance(app.screen, LibraryScreen) or app.is_typed_ahead:
-                await pilot.pause(0.02)
+        await until(lambda: isinstance(app.screen, LibraryScreen) and not app.is_typed_ahead)
         looked.set()
         await dealt_with(app, pilot)
         assert isinstance(app.screen, LibraryScreen)

@@ -162,12 +162,7 @@ async def test_a_fast_reader_is_woken_for_results_at_once_and_for_progress_in_be
     mailbox = Mailbox()
     mailbox.beat = 3600.0
     arrived: list[object] = []
-
-    async def read() -> None:
-        async for event in mailbox:
-            arrived.append(event)
-
-    reader = asyncio.create_task(read())
+    reader = asyncio.create_task(read(mailbox, arrived))
     mailbox.put(started("a"))
     await until(lambda: len(arrived) == 1)
     for index in range(3):
@@ -205,12 +200,7 @@ async def test_what_follows_a_pass_at_once_comes_with_it() -> None:
 async def test_at_the_far_end_of_a_line_nothing_waits_for_a_beat() -> None:
     mailbox = Mailbox(beat=0)
     arrived: list[object] = []
-
-    async def read() -> None:
-        async for event in mailbox:
-            arrived.append(event)
-
-    reader = asyncio.create_task(read())
+    reader = asyncio.create_task(read(mailbox, arrived))
     for index in range(3):
         mailbox.put(progress("a", index))
         for _ in range(5):
@@ -218,6 +208,12 @@ async def test_at_the_far_end_of_a_line_nothing_waits_for_a_beat() -> None:
         assert len(arrived) == index + 1
     mailbox.close()
     await reader
+
+
+async def read(mailbox: Mailbox, arrived: list[object]) -> None:
+    """Take all that comes."""
+    async for event in mailbox:
+        arrived.append(event)
 
 
 async def until(condition: Callable[[], bool]) -> None:
