@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tests.ui.conftest import until
 from tui.term.frames import LiveStrip
 from tui.term.pacing import CURSOR_POSITION_REQUEST, Pacer, Purse
 from tui.widgets.canvas import UNREADABLE, Canvas
@@ -81,6 +81,13 @@ def background(app: App[None], x: int, y: int) -> tuple[int, ...]:
     return tuple(colour.get_truecolor())
 
 
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Let the app run until `condition` holds."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await pilot.pause(0.01)
+
+
 async def test_a_hint_before_there_is_a_picture() -> None:
     app = Host()
     async with app.run_test(size=(50, 12)) as pilot:
@@ -118,7 +125,7 @@ async def test_the_newest_of_many_frames_is_shown() -> None:
         await pilot.pause()
         assert background(app, 30, 6) == RED
         now[0] = 1.0
-        await until(lambda: background(app, 30, 6) != RED)
+        await until(pilot, lambda: background(app, 30, 6) != RED)
         assert background(app, 30, 6) == BLUE
 
 
@@ -128,7 +135,7 @@ async def test_a_finished_image_replaces_the_frames() -> None:
         app.canvas.show_frame(8, 8, solid(RED))
         app.canvas.show_frame(8, 8, solid(BLUE))
         app.canvas.show_image(Image.new("RGB", (64, 64), GREEN))
-        await until(lambda: background(app, 30, 6) == GREEN)
+        await until(pilot, lambda: background(app, 30, 6) == GREEN)
         await pilot.pause(0.15)
         assert background(app, 30, 6) == GREEN
         assert app.canvas.image is not None
@@ -150,9 +157,9 @@ async def test_a_damaged_image_says_so(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64), GREEN).save(path)
     path.write_bytes(path.read_bytes()[:-40])
     app = Host()
-    async with app.run_test(size=(50, 12)):
+    async with app.run_test(size=(50, 12)) as pilot:
         app.canvas.show_image(Image.open(path))
-        await until(lambda: UNREADABLE in "".join(cell[0] for cell in cells(app)[5]))
+        await until(pilot, lambda: UNREADABLE in "".join(cell[0] for cell in cells(app)[5]))
 
 
 async def test_the_hint_comes_back() -> None:
@@ -225,7 +232,7 @@ async def test_the_command_palette_lies_over_a_live_frame() -> None:
         await pilot.press("ctrl+p")
         await pilot.pause()
         app.canvas.show_frame(8, 8, solid(BLUE))
-        await until(lambda: background(app, 35, 0)[2] > background(app, 35, 0)[0])
+        await until(pilot, lambda: background(app, 35, 0)[2] > background(app, 35, 0)[0])
         assert "<svg" in app.export_screenshot()
 
 
@@ -263,7 +270,7 @@ async def test_frames_go_on_under_a_dialog() -> None:
         await pilot.pause()
         before = background(app, 35, 1)
         app.canvas.show_frame(8, 8, solid(BLUE))
-        await until(lambda: background(app, 35, 1) != before)
+        await until(pilot, lambda: background(app, 35, 1) != before)
         assert background(app, 35, 1)[2] > background(app, 35, 1)[0]
 
 
@@ -277,7 +284,7 @@ async def test_the_next_frame_waits_for_the_terminal(monkeypatch: pytest.MonkeyP
         app.console._color_system = None
         app.canvas.pacer = Pacer(timeout=600)
         app.canvas.show_frame(8, 8, solid(RED))
-        await until(lambda: CURSOR_POSITION_REQUEST in written)
+        await until(pilot, lambda: CURSOR_POSITION_REQUEST in written)
         app.canvas.show_frame(8, 8, solid(BLUE))
         await pilot.pause(0.2)
         assert background(app, 30, 6) == RED
@@ -305,16 +312,16 @@ async def test_where_bytes_are_dear_an_image_is_coarse_until_the_line_rests(
     app.purse = Purse()  # type: ignore[attr-defined]
     image = Image.frombytes("RGB", (64, 64), noise(64, 64))
     monkeypatch.setattr("tui.term.pacing.REST", 0.3)
-    async with app.run_test(size=(50, 12)):
+    async with app.run_test(size=(50, 12)) as pilot:
 
         def colours() -> int:
             return len({cell[2] for line in cells(app) for cell in line[10:]})
 
         app.purse.spend(1)  # type: ignore[attr-defined]
         app.canvas.show_image(image)
-        await until(lambda: colours() > 5)
+        await until(pilot, lambda: colours() > 5)
         coarse = colours()
-        await until(lambda: not app.canvas.picture_waits and colours() > 2 * coarse)
+        await until(pilot, lambda: not app.canvas.picture_waits and colours() > 2 * coarse)
         assert app.canvas.image is image
 
 
@@ -328,4 +335,4 @@ async def test_cells_that_are_nearly_right_stay_as_they_are() -> None:
         await pilot.pause(0.2)
         assert background(app, 30, 6) == before
         app.canvas.show_frame(8, 8, solid((140, 100, 95)))
-        await until(lambda: background(app, 30, 6) != before)
+        await until(pilot, lambda: background(app, 30, 6) != before)
