@@ -17,6 +17,7 @@ from sdcore.diffusion.denoiser import Denoiser
 from sdcore.diffusion.guidance import Guidance, guidance_for
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.passes import Course, Part, course_for
+from sdcore.diffusion.sending import sent
 from sdcore.diffusion.start import Start, begin, start_sampler
 from sdcore.diffusion.step import Snapshot, Step
 from sdcore.diffusion.timing import Clock
@@ -42,7 +43,7 @@ def denoise(
         clock.begin()
         t = sampler.timestep(i)
         model_input = sampler.scale_model_input(latents, i)
-        noise_pred_uncond, noise_pred_text = denoiser(model_input, t, i)
+        noise_pred_uncond, noise_pred_text = denoiser(model_input, sent(t, latents.device), i)
         noise_pred = guidance(noise_pred_uncond, noise_pred_text)
         denoised = sampler.denoised(noise_pred, i, latents)
         next_latents = start.hold(sampler.step(noise_pred, i, latents), sampler, i + 1)

@@ -11,6 +11,7 @@ from diffusers.schedulers.scheduling_dpmsolver_sde import BrownianTreeNoiseSampl
 from torch import Tensor
 
 from sdcore.diffusion.philox import PhiloxDraws, PhiloxGenerator
+from sdcore.diffusion.sending import sent
 from sdcore.spec import choices
 from sdcore.spec.recipe import Recipe
 
@@ -114,7 +115,7 @@ class BrownianNoise:
     def __call__(self, sigma: Tensor, sigma_next: Tensor) -> Tensor:
         """Unit Gaussian noise (B, C, H, W) for the step from one sigma to another."""
         with drawing(self._drawn_from):
-            return self._path(sigma, sigma_next).to(self._device, self._dtype)
+            return sent(self._path(sigma, sigma_next).to(self._dtype), self._device)
 
     def __deepcopy__(self, memo: dict[int, object]) -> BrownianNoise:
         latents = torch.empty(self._shape, device=self._device, dtype=self._dtype)

@@ -20,6 +20,7 @@ from torch import Tensor
 from sdcore.diffusion.flow import FLOW_KEYS, Size, is_flow, prepare_flow
 from sdcore.diffusion.noise import BrownianNoise, drawing
 from sdcore.diffusion.schedulers import FLOW_PREDICTION, NOISE_KEYS, SD1_NOISE, Prepared, prepare
+from sdcore.diffusion.sending import scalars_stay
 from sdcore.spec import choices
 
 _LMS_ORDER: Final = 4
@@ -176,7 +177,7 @@ class DiffusersSampler:
             # It counts its history by the timestep, and there is less of it in a run that began later.
             settings["order"] = min(_LMS_ORDER, len(self.scheduler.derivatives) + 1)
         t = self._timesteps[index]
-        with drawing(self._generators):
+        with drawing(self._generators), scalars_stay(latents.device):
             return self.scheduler.step(noise_pred, t, latents, return_dict=False, **settings)[0]
 
     def snapshot(self) -> SamplerState:

@@ -4,7 +4,7 @@ size (Podell et al., arXiv 2307.01952)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Final
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from sdcore.diffusion.conditioning import Conditioning, Told
 from sdcore.diffusion.denoiser import Network
 from sdcore.diffusion.families.unet import UNetNetwork, guidance_embedding
+from sdcore.diffusion.offload import device_of
 from sdcore.diffusion.prompting import clip_reader, told
 from sdcore.diffusion.text import TextEncoder
 from sdcore.spec.families import family
@@ -24,18 +25,16 @@ _DOWNSCALE: Final = family("SDXL").downscale
 
 @dataclass(frozen=True)
 class SDXLNetwork(UNetNetwork):
-    """The UNet as a `Network`. It is told that the image is whole: as large as it is made, and cropped nowhere."""
+    """The UNet as a `Network`. `time_ids` (1, 6) are original height and width, top and left of the crop, target
+    height and width, in pixels."""
+
+    _: KW_ONLY
+    time_ids: Tensor
 
     def added(self, model_input: Tensor, told: Conditioning) -> dict[str, Tensor]:
-        """Pooled prompts (n, P) and `time_ids` (n, 6): original height and width, top and left of the crop, target
-        height and width, in pixels."""
+        """Pooled prompts (n, P) and `time_ids` (n, 6)."""
         assert told.pooled is not None
-        height, width = (side * _DOWNSCALE for side in model_input.shape[-2:])
-        ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=told.embeddings.dtype)
-        return {
-            "text_embeds": told.pooled,
-            "time_ids": ids.to(model_input.device).repeat(len(model_input), 1),
-        }
+        return {"text_embeds": told.pooled, "time_ids": self.time_ids.repeat(len(model_input), 1)}
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,13 @@ class SDXLAdapter:
         )
 
     def bind(self, recipe: Recipe, beside: Tensor | None = None) -> Network:
-        """The network for a run of the recipe."""
-        return SDXLNetwork(self.network, beside, guidance_embedding(self.network, recipe.guidance_scale))
+        """The network for a run of the recipe. It is told that the image is whole: as large as it is made, and cropped
+        nowhere."""
+        height, width = (side // _DOWNSCALE * _DOWNSCALE for side in (recipe.height, recipe.width))
+        # Here and not at every pass: a copy to a GPU waits until that has come to it.
+        ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=self.text_encoder.network.dtype)
+        guidance = guidance_embedding(self.network, recipe.guidance_scale)
+        return SDXLNetwork(self.network, beside, guidance, time_ids=ids.to(device_of(self.network)))
 
 
 def make_adapter(parts: Mapping[str, Any], index: Mapping[str, Any]) -> SDXLAdapter:
