@@ -18,6 +18,7 @@ from sdcore.atomic import write_new
 from sdcore.library import hidden, record, xmp
 from sdcore.library.metadata import BROKEN, MetadataError, facts_of, open_image, read_texts
 from sdcore.library.outputs import text_chunks
+from sdcore.library.png import AS_PNG
 from sdcore.spec import infotext
 from sdcore.spec.facts import ImageFacts
 from sdcore.spec.sanitise import sanitise
@@ -90,7 +91,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _encode(picture: Image.Image, format: Format, quality: int, texts: Mapping[str, str]) -> bytes:
     file = io.BytesIO()
-    options: dict[str, Any] = {} if format == "PNG" else {"quality": max(1, min(100, quality))}
+    options: dict[str, Any] = dict(AS_PNG) if format == "PNG" else {"quality": max(1, min(100, quality))}
     if format == "WEBP":
         options |= {"lossless": quality >= 100, "method": 4}
     if format == "JPEG":

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from sdcore.atomic import write_atomically
 from sdcore.library import paths
 from sdcore.library.metadata import BROKEN, MetadataError, open_image
+from sdcore.library.png import AS_PNG
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
 
@@ -43,7 +44,7 @@ def keep_input(source: Path | str | Image.Image) -> str:
     path = paths.inputs_dir() / f"{name}.png"
     if not path.exists():
         file = io.BytesIO()
-        image.save(file, "PNG", compress_level=4)
+        image.save(file, "PNG", **AS_PNG)
         try:
             write_atomically(path, file.getvalue())
         except OSError as fault:

@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from sdcore.atomic import held, place_new
 from sdcore.library import config, record
+from sdcore.library.png import AS_PNG
 from sdcore.library.record import BatchPlace
 from sdcore.spec import infotext
 from sdcore.spec.lineage import Parent, Segment
@@ -157,7 +158,7 @@ def _write(image: Image.Image, chunks: PngInfo, day: Path, rest: str) -> Path:
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            image.save(cast(BinaryIO, file), "PNG", pnginfo=chunks)
+            image.save(cast(BinaryIO, file), "PNG", pnginfo=chunks, **AS_PNG)
             file.flush()
             os.fsync(file.fileno())
         # Some network file systems cannot lock a folder. Names stay safe there, only numbers may repeat.

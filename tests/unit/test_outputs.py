@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import multiprocessing
 import os
+import random
 from datetime import date
 from pathlib import Path
 
@@ -137,6 +139,18 @@ def test_the_chunks_that_others_read(tmp_path: Path) -> None:
         assert "Model hash: 0123456789, Model: tiny, RNG: CPU, Version: sdtui " in str(
             image.info["parameters"]
         )
+
+
+def test_a_photograph_takes_no_more_room_than_with_the_search_that_is_left_out(tmp_path: Path) -> None:
+    draw = random.Random(7)
+    shades = [(x * 2, y * 2, x + y) for y in range(96) for x in range(96)]
+    image = Image.new("RGB", (96, 96))
+    image.putdata([tuple(min(255, shade + draw.randrange(6)) for shade in pixel) for pixel in shades])
+    searched = io.BytesIO()
+    image.save(searched, "PNG")
+    path = outputs.save_png(image, {}, "photograph", tmp_path)
+    assert path.stat().st_size < 1.03 * len(searched.getvalue())
+    assert Image.open(path).tobytes() == image.tobytes()
 
 
 def test_text_beyond_latin_1_is_kept(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def _kitty(
     return Drawing(
         placeholder_strips(number, columns, rows, pane.depth, *_margins(columns, pane)),
         _substitute(image, columns, rows, pane, means, quality, live),
-        transmission(number, png(sent, quick=live), columns, rows, tmux=means.tmux),
+        transmission(number, png(sent), columns, rows, tmux=means.tmux),
         number=number,
         offset=_offset(columns, rows, pane),
     )

@@ -7,6 +7,8 @@ from typing import Final
 
 from PIL import Image
 
+from sdcore.library.png import AS_PNG
+
 _CELL: Final = (10, 20)
 """Pixels of a cell where the terminal does not say: on the large side, for it scales."""
 _PLAIN_BYTES: Final = 256_000
@@ -26,9 +28,9 @@ def scaled(
     return image
 
 
-def png(image: Image.Image, *, quick: bool = False) -> bytes:
-    """`image` as a PNG; `quick` for a live frame, which is worth no more than a few milliseconds."""
-    return _encoded(image, "PNG", compress_level=3 if quick else 6)
+def png(image: Image.Image) -> bytes:
+    """`image` as a PNG, made as those that are saved."""
+    return _encoded(image, "PNG", **AS_PNG)
 
 
 def compact(image: Image.Image, *, quick: bool = False) -> bytes:
