@@ -199,7 +199,10 @@ class Model:
 
 
 def _addons_of(adapter: Adapter, family_name: str) -> Addons:
-    found = [getattr(adapter, name, None) for name in ("text_encoder", "text_encoder_2")]
-    clips = () if family(family_name).flow else [one for one in found if isinstance(one, TextEncoder)]
+    encoders = [one for one in vars(adapter).values() if isinstance(one, TextEncoder | T5Encoder)]
+    clips = () if family(family_name).flow else [one for one in encoders if isinstance(one, TextEncoder)]
     widths = [(one.inversions, int(one.network.config.hidden_size)) for one in clips]
-    return Addons(adapter.modules, widths, family_name)
+    addons = Addons(adapter.modules, widths, family_name)
+    for encoder in encoders:
+        encoder.readings.connect(lambda: addons.attached.uses)
+    return addons

@@ -8,7 +8,7 @@ of AUTOMATIC1111's web UI, `comfy/sd1_clip.py` of ComfyUI.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -82,7 +82,6 @@ class ClipReader:
     encoders: tuple[TextEncoder, ...]
     emphasis: str = choices.EMPHASIS_MEAN
     clip_skip: int = 1
-    _read: dict[tuple[int, tuple[int, ...]], tuple[Tensor, Tensor | None]] = field(default_factory=dict)
 
     @torch.inference_mode()
     def __call__(self, pieces: Sequence[Piece]) -> Conditioning:
@@ -118,11 +117,8 @@ class ClipReader:
         return self._plain(which, self.encoders[which].tokenize("").ids[0])[0]
 
     def _plain(self, which: int, ids: Tensor) -> tuple[Tensor, Tensor | None]:
-        """A chunk as one encoder gives it, without weights; each is read once."""
-        key = which, tuple(ids.tolist())
-        if key not in self._read:
-            self._read[key] = self.encoders[which].read(ids[None], self.clip_skip)
-        return self._read[key]
+        """A chunk as one encoder gives it, without weights."""
+        return self.encoders[which].read(ids[None], self.clip_skip)
 
 
 def clip_reader(recipe: Recipe, *encoders: TextEncoder) -> ClipReader:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sdcore.diffusion.prompting import from_empty
+from sdcore.diffusion.readings import Readings
 from sdcore.diffusion.text import Tokens
 from sdcore.spec import choices
 from sdcore.spec.prompt import Piece, Weighted
@@ -23,6 +24,7 @@ class T5Encoder:
     tokenizer: Any
     network: Any
     length: int
+    readings: Readings = field(default_factory=Readings)
 
     def tokenize(self, prompt: str | Sequence[Piece]) -> Tokens:
         """A prompt as ids (1, length): plain text, or its pieces, of which a break only parts the words beside it."""
@@ -63,4 +65,6 @@ class T5Encoder:
         return acted.to(embeddings.dtype)
 
     def _embeddings(self, ids: Tensor) -> Tensor:
-        return self.network(ids.to(self.network.device))[0]
+        """Those of ids (1, length)."""
+        what = tuple(ids.flatten().tolist())
+        return self.readings.of(what, lambda: (self.network(ids.to(self.network.device))[0],))[0]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sdcore.diffusion.addons.inversion import Inversions
+from sdcore.diffusion.readings import Readings
 from sdcore.spec.chunks import into_chunks
 from sdcore.spec.prompt import Break, Piece, Weighted
 
@@ -41,6 +42,7 @@ class TextEncoder:
     skips: int = 0
     normed: bool = True
     inversions: Inversions = field(default_factory=Inversions)
+    readings: Readings = field(default_factory=Readings)
 
     def tokenize(self, prompt: str | Sequence[Piece]) -> Tokens:
         """A prompt as ids: plain text, or the pieces that `sdcore.spec.prompt.weights` makes of one."""
@@ -85,8 +87,12 @@ class TextEncoder:
         """One chunk (1, 77) as embeddings (1, 77, D), and pooled (1, P) where the network projects its end token.
 
         The padding is attended to, as in SD 1.x's training. `clip_skip` 1 reads the layer that the family reads, 2 the
-        one before, at most the first; the final layer norm is applied to all alike.
+        one before, at most the first; the final layer norm is applied to all alike. What was read a while ago is known.
         """
+        what = tuple(ids.flatten().tolist()), clip_skip, self.skips, self.normed
+        return self.readings.of(what, lambda: self._read(ids, clip_skip))
+
+    def _read(self, ids: Tensor, clip_skip: int) -> tuple[Tensor, Tensor | None]:
         skipped = clip_skip - 1 + self.skips
         plain = skipped == 0 and self.normed
         with self.inversions.placed(self.network, ids) as known:

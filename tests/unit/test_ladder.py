@@ -15,6 +15,7 @@ from sdcore.diffusion import ladder, offload
 from sdcore.diffusion.ladder import climb, settle, stand_on
 from sdcore.diffusion.loop import sample
 from sdcore.diffusion.model import Model
+from sdcore.diffusion.readings import Readings
 from sdcore.diffusion.rungs import LADDER, Rung
 from sdcore.spec.recipe import Recipe
 
@@ -87,6 +88,7 @@ def test_in_turn_only_the_one_that_is_called_is_on_the_device(
     low: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The moves, noted; the device of this test is the CPU, which every network is on anyway."""
+    monkeypatch.setattr(Readings, "of", lambda self, what, read: read())
     where: dict[int, str] = {}
     names = {id(low.adapter.modules["text_encoder"]): "text", id(low.network): "network", id(low.vae): "vae"}
     at_once: list[set[str]] = []

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 from transformers import CLIPTextModel
 
 from sdcore.diffusion import ladder
+from sdcore.diffusion.readings import Readings
 from sdcore.diffusion.rungs import LADDER
 from sdcore.engine.local import LocalClient, LocalEngine
 from sdcore.engine.messages import AnyEvent, Generate, JobCancelled, JobFailed, JobFinished, JobNotice
@@ -30,6 +31,12 @@ PLACES: dict[str, tuple[type[Any], str]] = {
     "decode": (AutoencoderKL, "decode"),
     "encode": (AutoencoderKL, "encode"),
 }
+
+
+@pytest.fixture(autouse=True)
+def read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every job read its prompts, also those that were read a while ago."""
+    monkeypatch.setattr(Readings, "of", lambda self, what, read: read())
 
 
 def notice(name: str) -> str:

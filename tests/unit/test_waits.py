@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sdcore.diffusion import vae
+from sdcore.diffusion import readings, vae
 from sdcore.diffusion.loop import sample
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.sending import scalars_stay, sent
@@ -54,8 +54,9 @@ def away(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
 
 @pytest.fixture(autouse=True)
 def without_content(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the loop a picture's latents are looked at, which have no content here."""
-    monkeypatch.setattr(vae, "_is_finite", lambda tensor: True)
+    """Before the loop embeddings and a picture's latents are looked at, which have no content here."""
+    for module in (readings, vae):
+        monkeypatch.setattr(module, "_is_finite", lambda made: True)
 
 
 def recipe(**changes: Any) -> Recipe:

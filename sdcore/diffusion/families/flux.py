@@ -100,8 +100,9 @@ class FluxAdapter:
 
     def _pooled(self, pieces: tuple[Piece, ...]) -> Tensor:
         """CLIP's state at the end token of the first chunk (1, P), neither projected nor weighted."""
-        network = self.clip.network
-        return network(self.clip.tokenize(pieces).ids[:1].to(network.device)).pooler_output
+        network, ids = self.clip.network, self.clip.tokenize(pieces).ids[:1]
+        what = tuple(ids.flatten().tolist())
+        return self.clip.readings.of(what, lambda: (network(ids.to(network.device)).pooler_output,))[0]
 
 
 def make_adapter(parts: Mapping[str, Any], index: Mapping[str, Any]) -> FluxAdapter:

@@ -115,9 +115,12 @@ def _placed(
     """The tensor on the device; float16 models keep in float32 what their class says overflows."""
     precise = getattr(network, "_keep_in_fp32_modules", None) or () if dtype == torch.float16 else ()
     kind = torch.float32 if any(module in name.split(".") for module in precise) else dtype
-    # A copy even on a CPU: what others do to the file must not reach a model that is in use.
-    moved = tensor.to(device, copy=True)
-    return torch.nn.Parameter(moved.to(kind) if moved.is_floating_point() else moved, requires_grad=False)
+    if not tensor.is_floating_point():
+        kind = tensor.dtype
+    # On a CPU a copy in any case: what others do to the file must not reach a model that is in use. A GPU casts itself.
+    on_cpu = device.type == "cpu"
+    placed = tensor.to(kind, copy=True) if on_cpu else tensor.to(device).to(kind)
+    return torch.nn.Parameter(placed, requires_grad=False)
 
 
 def _size(tensor: Tensor) -> str:
