@@ -164,7 +164,7 @@ class FakeCore:
             compare=self._compare,
             plan=self._plan,
             save=self._save,
-            release=self._release,
+            release=lambda: self._release(),
             settle=self._settle,
             climb=self._climb,
             notices=self._take_notices,

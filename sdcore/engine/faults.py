@@ -47,9 +47,17 @@ def _is_named(name: str, *parts: str) -> Callable[[BaseException], bool]:
     return lambda error: type(error).__name__ == name or _says(*parts)(error)
 
 
+_FULL_GPU: Final = (
+    "cuda error: out of memory",
+    "cuda]: out of memory",  # Triton's
+    "alloc_failed",  # cuBLAS and cuDNN
+    "unable to find an engine",  # cuDNN, for each of whose algorithms there was too little
+    "unable to find a valid cudnn algorithm",
+)
+
 _KINDS: Final = (
     _Kind(
-        _is_named("OutOfMemoryError", "cuda error: out of memory", "alloc_failed"),
+        _is_named("OutOfMemoryError", *_FULL_GPU),
         "The GPU's memory is full: choose a smaller size or batch, or end other programs on that GPU.",
         out_of_memory=True,
     ),

@@ -244,9 +244,7 @@ class Worker:
             fault = explain(error, (NoTraceError, FullMemoryError, *(backend.sentences if backend else ())))
             _log.error("%s", fault.message, exc_info=None if fault.foreseen else error)
         # Outside of the handler, whose traceback held on to the tensors of every frame.
-        if backend is not None:
-            backend.release()
-        return None, fault
+        return None, fault if backend is None else _released(backend, fault)
 
     def _give_up(self, fault: Fault) -> None:
         """Fail what waits and would be lost, then the engine itself."""
@@ -303,6 +301,18 @@ class Worker:
             else:
                 self._publish(JobCancelled(job=job.name, index=len(job.seconds)))
             self._current = None
+
+
+def _released(backend: Backend, fault: Fault | None) -> Fault | None:
+    """Have the backend give memory back; the fault, or the graver one that shows itself then: a GPU reports some late,
+    and again and again."""
+    try:
+        backend.release()
+    except Exception as error:
+        _log.exception("Memory could not be given back.")
+        late = explain(error)
+        return late if fault is None or late.fatal else fault
+    return fault
 
 
 def _loaded(model: Model, ref: str, seconds: float) -> ModelLoaded:

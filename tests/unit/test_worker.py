@@ -247,6 +247,7 @@ def test_a_vae_that_cannot_be_loaded_leaves_the_one_that_is(client: LocalClient,
     ("error", "part"),
     [
         (RuntimeError("CUDA out of memory: CUDA error: out of memory"), "smaller size"),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), "smaller size"),
         (MemoryError(), "machine's memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "no space left"),
         (KeyError("thing\x1b[2J"), "unexpected"),
@@ -281,6 +282,21 @@ def test_a_sticky_fault_of_the_gpu_ends_the_engine(client: LocalClient, core: Fa
     assert [event.job for event in events if isinstance(event, JobFailed)] == ["a", "b"]
     assert isinstance(events[-1], EngineFailed)
     assert "new engine" in events[-1].message
+
+
+@pytest.mark.parametrize("first", [RuntimeError("CUDA error: an illegal memory access"), KeyError("thing")])
+def test_a_sticky_fault_shows_itself_again_when_memory_is_given_back(
+    client: LocalClient, core: FakeCore, monkeypatch: pytest.MonkeyPatch, first: Exception
+) -> None:
+    def release() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(core, "_release", release)
+    core.fail_at = {0: first}
+    client.send(Generate(job="a", recipe=FOUR))
+    events = list(client)
+    assert [event.job for event in events if isinstance(event, JobFailed)] == ["a"]
+    assert isinstance(events[-1], EngineFailed)
 
 
 def test_an_engine_that_cannot_start_says_so(core: FakeCore) -> None:

@@ -82,7 +82,7 @@ def assemble(
             plan = plans.pop(0)
             made[plan.part.folder] = fill(plan, target, kind, meter)
     except (OSError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
+        if isinstance(error, (torch.OutOfMemoryError, torch.AcceleratorError)):
             raise
         raise ModelError(
             f"{name} cannot be loaded: {str(error).strip().partition(chr(10))[0][:200]}."
