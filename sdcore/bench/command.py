@@ -12,7 +12,7 @@ import transformers
 
 from sdcore.bench.measuring import Report, measure
 from sdcore.bench.subjects import SUBJECTS, Subject
-from sdcore.diffusion.devices import choose_device
+from sdcore.diffusion.devices import choose_device, make_present
 from sdcore.diffusion.model import ModelError
 from sdcore.diffusion.speed import Mode
 
@@ -65,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     transformers.utils.logging.set_verbosity_error()
     try:
-        on_gpu = choose_device(options.device).type == "cuda"
+        device = choose_device(options.device)
+        make_present(device)
+        on_gpu = device.type == "cuda"
         modes = options.compile or (_ON_GPU if on_gpu else ())
         for number, subject in enumerate(_chosen(options, on_gpu)):
             report = measure(

@@ -125,7 +125,8 @@ def _take_turns(
                 image = sides[name]()
             if turn >= 0:
                 made[name].append(image)
-                peaks[name] = max(peaks[name], _peak(model.device))
+                held = fasters[name].idle_bytes if name in fasters else 0
+                peaks[name] = max(peaks[name], _peak(model.device) + held)
     return made, peaks, {name: faster.problem for name, faster in fasters.items()}
 
 

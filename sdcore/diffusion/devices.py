@@ -34,6 +34,12 @@ def choose_device(wanted: str = "auto") -> torch.device:
     return torch.device("cuda", int(number or 0))
 
 
+def make_present(device: torch.device) -> None:
+    """Have what this thread asks of a GPU without naming one go to `device`."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+
+
 def default_dtype(device: torch.device, nbytes: int = 0) -> torch.dtype:
     """The precision for weights that take `nbytes` in their files.
 

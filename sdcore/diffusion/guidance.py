@@ -45,9 +45,13 @@ class ClassifierFreeGuidance:
         guided = noise_pred_uncond + self.scale * (noise_pred_text - noise_pred_uncond)
         if self.rescale == 0:
             return guided
-        each = tuple(range(1, guided.ndim))
-        factor = noise_pred_text.std(dim=each, keepdim=True) / guided.std(dim=each, keepdim=True)
+        factor = _deviation(noise_pred_text) / _deviation(guided)
         return self.rescale * (guided * factor) + (1 - self.rescale) * guided
+
+
+def _deviation(predicted: Tensor) -> Tensor:
+    """Of each image, (B, 1, 1, 1); the same to the last bit in whichever order the numbers lie."""
+    return predicted.contiguous().std(dim=tuple(range(1, predicted.ndim)), keepdim=True)
 
 
 def guidance_for(recipe: Recipe, family_name: str) -> Guidance:

@@ -35,6 +35,7 @@ def first_rung(
 
 def settle(model: Model, recipe: Recipe) -> str:
     """Put the model on the rung that a run of the recipe begins with; returns what to say, nothing on the lowest."""
+    offload.give_back(_networks_of(model))
     available = memory.available(model.device)
     rung, _ = first_rung(memory.footprint(model), recipe, model.device, available)
     stand_on(model, rung, recipe)
@@ -44,6 +45,7 @@ def settle(model: Model, recipe: Recipe) -> str:
 def climb(model: Model, recipe: Recipe, stage: Stage) -> str:
     """Put the model on the next rung that needs less in a stage whose memory ran out; returns what to say, nothing
     where there is no such rung."""
+    offload.give_back(_networks_of(model))
     present, reckoned = model.thrift.rung, memory.footprint(model)
     rungs = rungs_for(model.device)
     now = getattr(memory.needs(reckoned, recipe, present), stage)
@@ -59,17 +61,23 @@ def stand_on(model: Model, rung: Rung, recipe: Recipe) -> None:
     thrift, before = model.thrift, model.thrift.rung
     thrift.rung = rung  # before the weights are moved: where that fails, too, the next rung is above this
     _decode_by(model.vae, rung, rung.tile_for(recipe), model.downscale)
-    if thrift.faster is not None and rung is not LADDER[0]:
-        thrift.faster.enable(False)  # recordings hold memory, and want weights that stay where they are
+    if thrift.faster is not None and not rung.faster:
+        thrift.faster.enable(False)
     if rung.placement != before.placement:
         place(model, rung.placement)
-    if thrift.faster is not None and rung is LADDER[0] is not before:
+    if thrift.faster is not None and rung.faster and not thrift.faster.enabled:
         thrift.faster.enable(True)
 
 
 def place(model: Model, placement: Placement) -> None:
     """Have the model's networks where a placement has them."""
-    _PLACE[placement]([*model.adapter.modules.values(), model.vae], model.device)
+    if placement != "resident":
+        model.addons.attached.leave_the_device()
+    _PLACE[placement](_networks_of(model), model.device)
+
+
+def _networks_of(model: Model) -> list[Any]:
+    return [*model.adapter.modules.values(), model.vae]
 
 
 def _decode_by(vae: Any, rung: Rung, tile: int, downscale: int) -> None:

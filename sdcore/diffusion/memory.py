@@ -46,7 +46,8 @@ class Footprint:
     """A model's part in the reckoning, in bytes.
 
     `texts` are the weights of each text encoder, `largest_layer` those of the largest single layer of all. A forward
-    pass of one row holds `by_latent` for each latent position and `always`; a decode `by_pixel` for each pixel.
+    pass of one row holds `by_latent` for each latent position and `always`; a decode `by_pixel` for each pixel. Where
+    passes are `recorded`, what one holds stays taken.
     """
 
     texts: tuple[int, ...]
@@ -59,6 +60,7 @@ class Footprint:
     downscale: int
     family: str
     on_gpu: bool
+    recorded: bool = False
 
     @property
     def weights(self) -> int:
@@ -99,6 +101,7 @@ def footprint(model: Model) -> Footprint:
         downscale=model.downscale,
         family=model.family,
         on_gpu=model.device.type != "cpu",
+        recorded=model.thrift.faster is not None and model.thrift.faster.holds_memory,
     )
 
 
@@ -122,7 +125,8 @@ def needs(model: Footprint, recipe: Recipe, rung: Rung, images: int = 1) -> Need
     stepping = rows * (latents * model.by_latent + model.always)
     if recipe.enlarges:  # what the first pass made is decoded and encoded on the way to the second
         stepping = max(stepping, recipe.batch_size * decoded * model.by_pixel)
-    held = (encoded, stepping, at_once * decoded * model.by_pixel)
+    kept = stepping if model.recorded and rung.faster else 0.0
+    held = (kept + encoded, stepping, kept + at_once * decoded * model.by_pixel)
     reserve = _CUDA_RESERVE if model.on_gpu else 0
     stages = (
         round(weights + reserve + activations * _SLACK)

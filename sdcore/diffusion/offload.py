@@ -38,7 +38,7 @@ class _Fetch(ModelHook):
         self._kept: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
     def pre_forward(self, module: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        self._give_back(module)  # where the last call did not come to its end
+        self.give_back(module)  # where the last call did not come to its end
         self._kept = (dict(module._parameters), dict(module._buffers))
         for name, weight in self._kept[0].items():
             if weight is not None:
@@ -49,14 +49,15 @@ class _Fetch(ModelHook):
         return send_to_device(args, self.device), send_to_device(kwargs, self.device)
 
     def post_forward(self, module: Any, output: Any) -> Any:
-        self._give_back(module)
+        self.give_back(module)
         return output
 
     def detach_hook(self, module: Any) -> Any:
-        self._give_back(module)
+        self.give_back(module)
         return module
 
-    def _give_back(self, module: Any) -> None:
+    def give_back(self, module: Any) -> None:
+        """Have a layer hold its own weights again."""
         module._parameters.update(self._kept[0])
         module._buffers.update(self._kept[1])
         self._kept = ({}, {})
@@ -75,6 +76,15 @@ class _LayerByLayer(_Fetch):
 def device_of(network: Any) -> torch.device:
     """Where a network computes: the device that it is brought to, or the one that it is on."""
     return getattr(getattr(network, "_hf_hook", None), "device", network.device)
+
+
+def give_back(networks: Sequence[nn.Module]) -> None:
+    """Have the layers whose last call did not come to its end hold their own weights again, not those on the device."""
+    for network in networks:
+        for layer in network.modules():
+            hook = getattr(layer, "_hf_hook", None)
+            if isinstance(hook, _Fetch):
+                hook.give_back(layer)
 
 
 def keep_resident(networks: Sequence[nn.Module], device: torch.device) -> None:

@@ -20,6 +20,9 @@ class Rung:
 
     name: str
     notice: str
+    faster: bool = False
+    """The network may be made faster, for which recordings of it hold memory and want weights that stay where they are.
+    """
     split: bool = False
     """The halves of the guidance take a forward pass each."""
     sliced: bool = False
@@ -36,7 +39,8 @@ class Rung:
 
 
 LADDER: Final = (
-    Rung("whole", "There is memory for all at once."),
+    Rung("whole", "There is memory for all at once.", faster=True),
+    Rung("plain network", "Memory is short: the network runs as it is, without recordings."),
     Rung(
         "split guidance",
         "Memory is short: prompt and negative prompt take a forward pass each.",

@@ -12,7 +12,7 @@ clock, and TF32 for matrix products, which only float32 networks would feel.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
@@ -20,13 +20,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from sdcore.diffusion.recordings import Recording
+
 Mode = Literal["off", "graphs", "compile"]
 
 _MOST_GRAPHS: Final = 4
-"""Each holds the memory of a forward pass."""
+"""Together they hold the memory of the largest of their forward passes, and each its inputs and its output."""
 
-_WARM_UPS: Final = 2
-"""Passes before the recording: libraries make their plans and workspaces in the first."""
+_FULL: Final = (torch.OutOfMemoryError, MemoryError)
 
 _STARTS: Final = {
     "graphs": "The network is recorded for this size; its first step takes longer.",
@@ -47,6 +48,7 @@ class Faster:
         self, network: nn.Module, mode: Mode, device: torch.device, tell: Callable[[str], None]
     ) -> None:
         self._network = network
+        self._device = device
         self.mode = mode
         self._graphed = device.type == "cuda"
         self._tell = tell
@@ -61,6 +63,24 @@ class Faster:
     def possible(self) -> bool:
         """Whether there is something that it can do here, as far as is known."""
         return not self._failed
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it stands in."""
+        return self._network.__dict__.get("forward") is self
+
+    @property
+    def holds_memory(self) -> bool:
+        """Whether the memory of a forward pass stays taken between two of them while it is enabled."""
+        return self._graphed and self.possible
+
+    @property
+    def idle_bytes(self) -> int:
+        """Bytes of a GPU that recordings hold while none is replayed, which its statistics count as free."""
+        if self._pool is None or not self._known:
+            return 0
+        segments = torch.cuda.memory_snapshot(self._pool)
+        return sum(segment["total_size"] - segment["allocated_size"] for segment in segments)
 
     def enable(self, wanted: bool) -> None:
         """Begin, or end and give back all memory that it took."""
@@ -89,9 +109,12 @@ class Faster:
         """The network's prediction."""
         try:
             return self._fast(args, kwargs)
-        except (torch.OutOfMemoryError, MemoryError):
+        except _FULL:
             raise
-        except Exception as error:
+        except Exception as failed:
+            error = failed.__context__ or failed  # what went wrong in a recording has its end go wrong too
+            if isinstance(error, _FULL):
+                raise error from None
             why = str(error).strip().partition("\n")[0][:120] or type(error).__name__
         # Outside of the handler, whose traceback held on to the tensors of every frame.
         self._failed = True
@@ -107,38 +130,13 @@ class Faster:
             self._tell(_STARTS[self.mode])
             while len(self._known) >= _MOST_GRAPHS:
                 self._known.popitem(last=False)
-            self._known[key] = _Graph(self._call, leaves, shape, self._pool) if self._graphed else None
+            self._known[key] = self._recorded(leaves, shape) if self._graphed else None
         self._known.move_to_end(key)
-        graph = self._known[key]
-        return self._call(*args, **kwargs) if graph is None else graph(leaves)
+        recording = self._known[key]
+        return self._call(*args, **kwargs) if recording is None else recording(leaves)
 
-
-class _Graph:
-    """One forward pass, recorded for inputs of these kinds."""
-
-    def __init__(self, call: Callable[..., Any], leaves: Sequence[Any], shape: Any, pool: Any) -> None:
-        device = next(leaf.device for leaf in leaves if isinstance(leaf, Tensor) and leaf.is_cuda)
-        # All on the device: what the network copied there itself would be recorded with its present value.
-        self._inputs = [leaf.to(device, copy=True) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-        args, kwargs = pytree.tree_unflatten(self._inputs, shape)
-        aside = torch.cuda.Stream(device)
-        aside.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(aside):
-            for _ in range(_WARM_UPS):
-                call(*args, **kwargs)
-        torch.cuda.current_stream(device).wait_stream(aside)
-        self._graph = torch.cuda.CUDAGraph()
-        # Of this thread alone: others may ask for the device's memory meanwhile.
-        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
-            self._output = call(*args, **kwargs)
-
-    def __call__(self, leaves: Sequence[Any]) -> Any:
-        for kept, leaf in zip(self._inputs, leaves, strict=True):
-            if isinstance(leaf, Tensor):
-                kept.copy_(leaf, non_blocking=True)
-        self._graph.replay()
-        # A copy: the next replay writes into the same memory.
-        return pytree.tree_map_only(Tensor, Tensor.clone, self._output)
+    def _recorded(self, leaves: Any, shape: Any) -> Recording:
+        return Recording(self._call, leaves, shape, self._device, self._pool)
 
 
 @contextmanager

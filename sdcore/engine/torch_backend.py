@@ -79,6 +79,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False, threads:
     from sdcore.library.outputs import OutputError, save_image
 
     target = devices.choose_device(device)
+    devices.make_present(target)
     if polite and target.type == "cpu":
         _step_back()
         _spare_a_core()
@@ -240,7 +241,7 @@ def _where(device: torch.device, model: Any) -> dict[str, Any]:
         "dtype": str(model.dtype).removeprefix("torch."),
         "torch": str(torch.__version__),
         "sparing": "" if rung is LADDER[0] else rung.name,
-        "faster": faster.mode if faster is not None and faster.possible and rung is LADDER[0] else "",
+        "faster": faster.mode if faster is not None and faster.enabled else "",
     }
     if device.type == "cpu":
         # How many share the work, and with which instructions, decides in which order sums are taken.

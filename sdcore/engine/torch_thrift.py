@@ -17,6 +17,7 @@ from sdcore.diffusion.model import Model
 from sdcore.diffusion.rungs import LADDER
 from sdcore.diffusion.speed import Faster, Mode
 from sdcore.engine.backend import Report, Stage
+from sdcore.engine.faults import explain
 from sdcore.spec.families import family
 from sdcore.spec.recipe import Recipe
 
@@ -43,15 +44,15 @@ class TorchThrift:
         what `load` raises.
         """
         model = self._placed(load)
-        self._known[ref] = memory.footprint(model)
         self._make_faster(model, mode, progress)
+        self._known[ref] = memory.footprint(model)
         return model
 
     def _placed(self, load: Load) -> Model:
         try:
             return load(str(self._device), None)
-        except torch.OutOfMemoryError:
-            if self._device.type == "cpu":
+        except Exception as error:
+            if self._device.type == "cpu" or not explain(error).out_of_memory:
                 raise
         # Outside of the handler, whose traceback held on to what was loaded.
         self.release()
@@ -64,7 +65,7 @@ class TorchThrift:
     def _make_faster(self, model: Model, mode: Mode, progress: Report) -> None:
         """Warm the network up for its own size, guided, as most runs are; the stages are shown as those of a load."""
         faster = Faster(model.network, mode, self._device, self._tell)
-        if not faster.possible or model.thrift.rung is not LADDER[0]:
+        if not faster.possible or not model.thrift.rung.faster:
             return
         model.thrift.faster = faster
         faster.enable(True)
@@ -75,10 +76,16 @@ class TorchThrift:
                 model, Recipe(width=size, height=size, steps=1, sampler=family(model.family).sampler)
             ):
                 pass
-        except (torch.OutOfMemoryError, MemoryError):
-            faster.enable(False)  # whether there is room is for the first job to find out
+            full = False
+        except Exception as error:
+            full = explain(error).out_of_memory
+            if not full:
+                raise
         finally:
             self._warming = None
+        if full:  # whether there is room is for the first job to find out
+            faster.enable(False)
+            self.release()
         self._say(faster.problem)
 
     def release(self) -> None:

@@ -17,6 +17,7 @@ from sdcore.diffusion.loop import sample
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.readings import Readings
 from sdcore.diffusion.rungs import LADDER, Rung
+from sdcore.diffusion.speed import Faster
 from sdcore.spec.recipe import Recipe
 
 RECIPE = Recipe(prompt="a red house", width=256, height=64, steps=2, seed=3, sampler="Euler")
@@ -179,6 +180,30 @@ def test_climbing_skips_what_would_not_help(low: Model) -> None:
     assert climb(low, RECIPE, "step") == ""
     stand_on(low, LADDER[0], RECIPE)
     assert climb(low, RECIPE, "begin") == ""
+
+
+def test_recordings_are_given_up_before_the_picture_changes(low: Model) -> None:
+    low.thrift.faster = Faster(low.network, "graphs", torch.device("cuda", 0), lambda text: None)
+    try:
+        assert climb(low, RECIPE, "decode") == rung("plain network").notice
+        assert "tiles" in climb(low, RECIPE, "decode")
+    finally:
+        low.thrift.faster = None
+
+
+def test_a_layer_that_failed_on_the_device_has_its_own_weights_for_the_next_run(low: Model) -> None:
+    """A copy that is left on the device would be given what a LoRA changes, and be thrown away with it."""
+    offload.layer_by_layer([low.vae], low.device)
+    layer = low.vae.decoder.conv_in
+    own = layer.weight
+    with pytest.raises(RuntimeError):
+        low.vae.decode(torch.zeros(1, 99, 2, 2))
+    first = low.vae.post_quant_conv
+    assert any(hook._kept[0] for hook in (layer._hf_hook, first._hf_hook))
+    settle(low, RECIPE)
+    assert not any(hook._kept[0] for hook in (layer._hf_hook, first._hf_hook))
+    assert layer.weight is own
+    offload.keep_resident([low.vae], low.device)
 
 
 def test_a_run_settles_on_a_rung_of_its_own(low: Model, monkeypatch: pytest.MonkeyPatch) -> None:

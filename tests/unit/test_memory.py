@@ -161,7 +161,7 @@ def on_rung(name: str, recipe: Recipe = SQUARE) -> Needs:
 
 
 def test_each_rung_needs_no_more_than_the_one_below_it() -> None:
-    needs = [memory.needs(sdxl_footprint(), SQUARE, rung, images=4) for rung in LADDER]
+    needs = [memory.needs(sdxl_footprint(recorded=True), SQUARE, rung, images=4) for rung in LADDER]
     for below, above in itertools.pairwise(needs):
         assert (above.begin, above.step, above.decode) <= (below.begin, below.step, below.decode)
         assert above != below
@@ -174,6 +174,17 @@ def test_what_a_rung_gives_up_is_what_it_saves() -> None:
     assert (tiled.decode < whole.decode, tiled.step == split.step) == (True, True)
     offloaded = on_rung("model offload")
     assert offloaded.step - on_rung("sequential offload").step == 5_135_000_000 - 2 * 130_000_000
+
+
+def test_recordings_hold_the_memory_of_a_pass_in_every_stage() -> None:
+    whole, plain = on_rung("whole"), on_rung("plain network")
+    assert whole == plain
+    recorded = memory.needs(sdxl_footprint(recorded=True), SQUARE, LADDER[0])
+    passing = whole.step - sdxl_footprint().weights - memory._CUDA_RESERVE
+    assert recorded.step == whole.step
+    assert recorded.decode - whole.decode == pytest.approx(passing, abs=2)
+    assert recorded.begin - whole.begin == pytest.approx(passing, abs=2)
+    assert memory.needs(sdxl_footprint(recorded=True), SQUARE, LADDER[1]) == plain
 
 
 def test_without_guidance_there_is_nothing_to_split() -> None:
@@ -192,5 +203,6 @@ def test_a_run_begins_on_the_lowest_rung_that_fits(gigabytes: float, name: str) 
 
 
 def test_a_cpu_has_nowhere_else_to_put_weights() -> None:
-    assert [rung.name for rung in rungs_for(CPU)] == ["whole", "split guidance", "sliced VAE", "tiled VAE"]
+    names = [rung.name for rung in rungs_for(CPU)]
+    assert names == ["whole", "plain network", "split guidance", "sliced VAE", "tiled VAE"]
     assert rungs_for(CUDA) == LADDER

@@ -15,6 +15,7 @@ from sdcore.diffusion.landing import Landing
 from sdcore.diffusion.loop import sample
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.recording import landed
+from sdcore.diffusion.recordings import Recording
 from sdcore.diffusion.speed import Faster, plainly
 from sdcore.diffusion.timing import Clock, Measured
 from sdcore.diffusion.trace import start
@@ -29,7 +30,7 @@ class Event:
     made: ClassVar[list[Event]] = []
     log: ClassVar[list[str]] = []
 
-    def __init__(self, enable_timing: bool = False) -> None:
+    def __init__(self, enable_timing: bool = False, blocking: bool = False) -> None:
         self.number = len(Event.made)
         self.reached = False
         Event.made.append(self)
@@ -187,7 +188,7 @@ def graphs(gpu: None, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
 
     class Recorded:
-        def __init__(self, call: Callable[..., Any], leaves: Any, shape: Any, pool: Any) -> None:
+        def __init__(self, call: Callable[..., Any], leaves: Any, shape: Any, device: Any, pool: Any) -> None:
             self.call, self.shape = call, shape
             made.append([leaf.shape for leaf in leaves if isinstance(leaf, torch.Tensor)])
 
@@ -195,7 +196,7 @@ def graphs(gpu: None, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             args, kwargs = speed.pytree.tree_unflatten(list(leaves), self.shape)
             return self.call(*args, **kwargs)
 
-    monkeypatch.setattr(speed, "_Graph", Recorded)
+    monkeypatch.setattr(speed, "Recording", Recorded)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
     return made
 
@@ -227,7 +228,7 @@ def test_whatever_fails_the_network_goes_on_as_it_is(
     def refuse(*args: Any) -> Any:
         raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
-    monkeypatch.setattr(speed, "_Graph", refuse)
+    monkeypatch.setattr(speed, "Recording", refuse)
     network, told = Network(), []
     faster = Faster(network, "graphs", CUDA, told.append)
     faster.enable(True)
@@ -244,13 +245,99 @@ def test_full_memory_is_for_the_ladder(graphs: list[Any], monkeypatch: pytest.Mo
     def refuse(*args: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(speed, "_Graph", refuse)
+    monkeypatch.setattr(speed, "Recording", refuse)
     network = Network()
     faster = Faster(network, "graphs", CUDA, lambda text: None)
     faster.enable(True)
     with pytest.raises(torch.OutOfMemoryError):
         network(torch.ones(2), torch.tensor(1.0))
     assert faster.problem == ""
+
+
+def test_full_memory_that_a_recordings_end_hides_is_for_the_ladder_too(
+    graphs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any) -> Any:
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(speed, "Recording", refuse)
+    network = Network()
+    faster = Faster(network, "graphs", CUDA, lambda text: None)
+    faster.enable(True)
+    with pytest.raises(torch.OutOfMemoryError):
+        network(torch.ones(2), torch.tensor(1.0))
+    assert faster.possible
+
+
+class Capture:
+    """`torch.cuda.graph` as far as Python sees it: it leaves its own stream behind where what is inside fails."""
+
+    log: ClassVar[list[Any]] = []
+
+    def __init__(self, graph: Any, pool: Any, capture_error_mode: str) -> None:
+        self.log.append(("capture", pool, capture_error_mode))
+
+    def __enter__(self) -> None:
+        self.log.append("begin")
+
+    def __exit__(self, kind: Any, *fault: object) -> None:
+        self.log.append("end")
+        if kind is not None:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+
+@pytest.fixture
+def capture(gpu: None, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    Capture.log.clear()
+    note = Capture.log.append
+
+    class Graph:
+        def replay(self) -> None:
+            note("replay")
+
+    @contextmanager
+    def present(device: torch.device) -> Iterator[None]:
+        note(("present", device))
+        yield
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", Capture)
+    monkeypatch.setattr(torch.cuda, "device", present)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: note("stream as before"))
+    monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", lambda: note("clear"), raising=False)
+    monkeypatch.setattr(
+        torch._C, "_cuda_endAllocateToPool", lambda number, pool: note(("close", pool)), raising=False
+    )
+    return Capture.log
+
+
+def test_a_recording_is_made_on_its_device_with_a_workspace_of_its_own(capture: list[Any]) -> None:
+    network = Network()
+    leaves, shape = speed.pytree.tree_flatten(((torch.ones(2), torch.tensor(1.0)), {}))
+    recording = Recording(network.forward, leaves, shape, CPU, "pool")
+    assert capture == [
+        ("present", CPU), "clear", ("capture", "pool", "thread_local"), "begin", "end", "stream as before", "clear",
+    ]  # fmt: skip
+    assert network.calls == 3
+    given = torch.full((2,), 5.0)
+    made = recording([given, torch.tensor(2.0)])
+    assert capture[-1] == "replay"
+    assert torch.equal(recording._inputs[0], given)
+    assert made is not recording._output
+
+
+def test_a_recording_that_fails_leaves_nothing_behind(capture: list[Any]) -> None:
+    def refuse(*given: Any) -> Any:
+        if capture:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(RuntimeError, match="previous error") as failed:
+        Recording(refuse, [torch.ones(2)], speed.pytree.tree_structure(((0,), {})), CPU, "pool")
+    assert isinstance(failed.value.__context__, torch.OutOfMemoryError)
+    assert capture[-4:] == ["end", ("close", "pool"), "stream as before", "clear"]
 
 
 def test_graphs_need_a_gpu() -> None:

@@ -138,6 +138,10 @@ class Attached:
         weight.copy_(changed)
         return torch.isfinite(weight).all()
 
+    def leave_the_device(self) -> None:
+        """Keep the original weights in the machine's memory: that of the device is short."""
+        self._originals = {place: kept.to("cpu") for place, kept in self._originals.items()}
+
     def _shelter(self, device: torch.device) -> torch.device:
         """Where the originals are kept: on the device where that has room to spare, else in the machine's memory."""
         first = next(iter(self._originals.values()), None)

@@ -6,6 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Final
 
+import torch
+
 from sdcore.diffusion import ladder
 from sdcore.diffusion.loading.configs import beside, config_of, read_json
 from sdcore.diffusion.loading.conversion import Tensors
@@ -56,12 +58,13 @@ def plan_vae(path: Path, family_name: str) -> Plan:
 
 def replace_vae(model: Model, planned: Plan, factors: PreviewFactors | None = None) -> Model:
     """The model with another VAE; all else is shared. `factors` are those fitted to that VAE, if there are any."""
-    shown = family(model.family)
+    shown, placement = family(model.family), model.thrift.rung.placement
+    device = model.device if placement == "resident" else torch.device("cpu")
     changed = dataclasses.replace(
         model,
-        vae=fill(planned, model.device, model.dtype, Meter(lambda stage, fraction: None, planned.nbytes)),
+        vae=fill(planned, device, model.dtype, Meter(lambda stage, fraction: None, planned.nbytes)),
         preview_factors=factors or PreviewFactors(shown.preview, shown.preview_bias),
     )
-    if model.thrift.rung.placement != "resident":
-        ladder.place(changed, model.thrift.rung.placement)
+    if placement != "resident":
+        ladder.place(changed, placement)
     return changed
