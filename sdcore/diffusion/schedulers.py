@@ -18,6 +18,7 @@ import torch
 from diffusers.schedulers import AysSchedules
 from torch import Tensor
 
+from sdcore.diffusion.lms import KeptLMSScheduler
 from sdcore.spec import choices
 
 SD1_NOISE: Final[Mapping[str, Any]] = {
@@ -99,6 +100,9 @@ SPACINGS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """Every noise schedule of `choices`."""
 
+_OWN: Final[Mapping[str, Any]] = {"LMSDiscreteScheduler": KeptLMSScheduler}
+"""What takes the place of a class of diffusers, and does the same in less time."""
+
 _AYS_LEAST_SIGMA: Final = 0.029
 """Where the authors' table ends; diffusers writes 0 there, which has no logarithm."""
 
@@ -127,7 +131,7 @@ def prepare(
 
 
 def _make(made: _Meaning, schedule: str, steps: int, noise: Mapping[str, Any]) -> Any:
-    scheduler_class = getattr(diffusers, made.scheduler)
+    scheduler_class = _OWN.get(made.scheduler) or getattr(diffusers, made.scheduler)
     spacing = (
         SPACINGS[schedule] if steps > 1 else SPACINGS[choices.SGM_UNIFORM]
     )  # a lone step starts at full noise
