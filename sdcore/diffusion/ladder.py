@@ -35,7 +35,8 @@ def first_rung(
 
 def settle(model: Model, recipe: Recipe) -> str:
     """Put the model on the rung that a run of the recipe begins with; returns what to say, nothing on the lowest."""
-    offload.give_back(_networks_of(model))
+    if model.thrift.rung.placement == "layer by layer":
+        offload.give_back(_networks_of(model))
     available = memory.available(model.device)
     rung, _ = first_rung(memory.footprint(model), recipe, model.device, available)
     stand_on(model, rung, recipe)
@@ -45,7 +46,6 @@ def settle(model: Model, recipe: Recipe) -> str:
 def climb(model: Model, recipe: Recipe, stage: Stage) -> str:
     """Put the model on the next rung that needs less in a stage whose memory ran out; returns what to say, nothing
     where there is no such rung."""
-    offload.give_back(_networks_of(model))
     present, reckoned = model.thrift.rung, memory.footprint(model)
     rungs = rungs_for(model.device)
     now = getattr(memory.needs(reckoned, recipe, present), stage)

@@ -1,7 +1,7 @@
 """The scheduler of LMS, which integrates each of its coefficients once.
 
 They depend on the noise levels alone, and a table of noise levels is run again with every image. To integrate anew each
-time, as diffusers does, takes 3 ms a step: a tenth of an image of the bundled model, and as long as a fast GPU's whole pass.
+time, as diffusers does, takes 3 ms a step: a tenth of an image of the bundled model, and half a pass of a fast GPU.
 """
 
 from __future__ import annotations

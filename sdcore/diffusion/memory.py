@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from sdcore.diffusion.guidance import guidance_for
 from sdcore.diffusion.model import Model
@@ -85,16 +87,15 @@ class Needs:
 def footprint(model: Model) -> Footprint:
     """The footprint of an opened model; reads shapes alone."""
     network, vae = model.network, model.vae
-    texts = tuple(_bytes_of(part) for part in model.adapter.modules.values() if part is not network)
+    parts = [*model.adapter.modules.values(), vae]
     size = model.dtype.itemsize
     by_latent, always = _pass_values(network)
     overflows = bool(getattr(vae.config, "force_upcast", False)) and model.dtype == torch.float16
-    layers = [part for whole in (*model.adapter.modules.values(), vae) for part in whole.modules()]
     return Footprint(
-        texts=texts,
-        network=_bytes_of(network),
-        vae=_bytes_of(vae) * (2 if overflows else 1),
-        largest_layer=max(_bytes_of(layer, recurse=False) for layer in layers),
+        texts=tuple(_weigh(part).whole for part in parts if part not in (network, vae)),
+        network=_weigh(network).whole,
+        vae=_weigh(vae).whole * (2 if overflows else 1),
+        largest_layer=max(_weigh(part).largest_layer for part in parts),
         by_latent=by_latent * size,
         always=always * size,
         by_pixel=PIXELS_DECODED * vae.config.block_out_channels[0] * (4 if overflows else size),
@@ -150,7 +151,25 @@ def available(device: torch.device) -> float:
     return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
 
 
-def _bytes_of(module: Any, *, recurse: bool = True) -> int:
+class _Weight(NamedTuple):
+    """Bytes of a network's weights, and of those of its largest single layer."""
+
+    whole: int
+    largest_layer: int
+
+
+_WEIGHED: Final[WeakKeyDictionary[nn.Module, _Weight]] = WeakKeyDictionary()
+"""A network has thousands of layers to go through, and keeps its weights' sizes while it lives."""
+
+
+def _weigh(network: nn.Module) -> _Weight:
+    if (known := _WEIGHED.get(network)) is None:
+        layers = (_bytes_of(layer, recurse=False) for layer in network.modules())
+        known = _WEIGHED[network] = _Weight(_bytes_of(network), max(layers))
+    return known
+
+
+def _bytes_of(module: nn.Module, *, recurse: bool = True) -> int:
     held = [*module.parameters(recurse=recurse), *module.buffers(recurse=recurse)]
     return sum(tensor.nbytes for tensor in held)
 

@@ -191,19 +191,22 @@ def test_recordings_are_given_up_before_the_picture_changes(low: Model) -> None:
         low.thrift.faster = None
 
 
-def test_a_layer_that_failed_on_the_device_has_its_own_weights_for_the_next_run(low: Model) -> None:
+def test_a_layer_that_failed_on_the_device_has_its_own_weights_for_the_next_run(
+    low: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A copy that is left on the device would be given what a LoRA changes, and be thrown away with it."""
-    offload.layer_by_layer([low.vae], low.device)
+    monkeypatch.setattr(ladder, "rungs_for", lambda device: LADDER)
+    monkeypatch.setattr(ladder.memory, "available", lambda device: 0)
+    stand_on(low, rung("sequential offload"), RECIPE)
     layer = low.vae.decoder.conv_in
     own = layer.weight
     with pytest.raises(RuntimeError):
         low.vae.decode(torch.zeros(1, 99, 2, 2))
     first = low.vae.post_quant_conv
     assert any(hook._kept[0] for hook in (layer._hf_hook, first._hf_hook))
-    settle(low, RECIPE)
+    assert settle(low, RECIPE) == rung("sequential offload").notice
     assert not any(hook._kept[0] for hook in (layer._hf_hook, first._hf_hook))
     assert layer.weight is own
-    offload.keep_resident([low.vae], low.device)
 
 
 def test_a_run_settles_on_a_rung_of_its_own(low: Model, monkeypatch: pytest.MonkeyPatch) -> None:

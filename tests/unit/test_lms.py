@@ -19,7 +19,8 @@ def run(scheduler: Any, steps: int, order: int = 4) -> Tensor:
     scheduler.set_begin_index(0)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)) * scheduler.init_noise_sigma
     for t in scheduler.timesteps:
-        latents = scheduler.step(torch.sin(latents), t, latents, order=order, return_dict=False)[0]
+        seen = scheduler.scale_model_input(latents, t)
+        latents = scheduler.step(torch.sin(seen), t, latents, order=order, return_dict=False)[0]
     return latents
 
 
