@@ -24,7 +24,7 @@ MOST_WORDS: Final = 8
 """So many words that a LoRA was trained on are told, the most frequent first."""
 HASH_LENGTH: Final = 12
 _LONGEST_WORD: Final = 80
-_LAYOUTS: Final = ("kohya", "peft", "diffusers")
+_LAYOUTS: Final = ("kohya", "peft", "diffusers", "LoHa", "LoKr")
 """The layouts of LoRA files that are read (see `sniff.Sniffed`)."""
 
 
@@ -63,7 +63,7 @@ def _describe(file: FoundFile) -> Addon:
     header = None if file.problem else _header(file.path)
     problem = f"{_shown(file.name)} {file.problem}" if sniffed.problem and file.problem else file.problem
     if kind == "LoRA" and sniffed.layout not in ("", *_LAYOUTS):
-        problem = f"{_shown(file.name)} is a {sniffed.layout}, a form that is not read yet."
+        problem = f"{_shown(file.name)} is an {sniffed.layout}, a form that is not read yet."
     return Addon(
         kind=kind,
         name=file.name,

@@ -127,8 +127,8 @@ def test_an_unknown_name_says_what_may_be_meant(models: Path) -> None:
 def test_one_for_another_family_or_in_another_form_says_so(models: Path) -> None:
     write_lora(models / "ink.safetensors", width=2048)
     assert sentence(shelf(), "ink") == "ink is for SDXL, and the model is SD1."
-    write(models / "loha.safetensors", {"lora_unet_x.hada_w1_a": (4, 4), "lora_unet_x.hada_w1_b": (4, 4)})
-    assert "is a LoHa" in sentence(shelf(), "loha")
+    write(models / "turned.safetensors", {"lora_unet_x.oft_blocks": (4, 4, 4)})
+    assert "is an OFT" in sentence(shelf(), "turned")
 
 
 def test_a_pickle_is_named_as_what_it_is(models: Path) -> None:

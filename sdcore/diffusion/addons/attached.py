@@ -99,7 +99,7 @@ class Attached:
         self._uses = wanted
 
     def _read(self, uses: Sequence[Use]) -> dict[tuple[str, str], list[tuple[float, int, LoraLayer]]]:
-        """For each weight that is changed: factor, first row of the layer's product, and the layer."""
+        """For each weight that is changed: what the file counts, first row of the layer's product, and the layer."""
         changes: dict[tuple[str, str], list[tuple[float, int, LoraLayer]]] = {}
         if not uses:
             return changes
@@ -119,7 +119,7 @@ class Attached:
                     f"{file.unmatched} of the {every} layers of {shown} are none of this model's; the others are used."
                 )
             for layer in file.layers:
-                factor = (use.network if layer.part == NETWORK else use.text) * layer.scale
+                factor = use.network if layer.part == NETWORK else use.text
                 row = 0
                 for module in layer.modules:
                     if factor:
@@ -132,9 +132,10 @@ class Attached:
         weight = self._weight(place)
         if place not in self._originals:
             self._originals[place] = weight.to(self._shelter(weight.device), copy=True)
-        changed = self._originals[place].to(weight.device, torch.float32, copy=True)
+        original = self._originals[place].to(weight.device, torch.float32)
+        changed = original.clone()
         for factor, row, layer in parts:
-            changed += layer.delta(weight.device)[row : row + weight.shape[0]].view_as(weight) * factor
+            changed += layer.change(original, row, factor)
         weight.copy_(changed)
         return torch.isfinite(weight).all()
 

@@ -1,14 +1,15 @@
-"""A LoRA file: for each layer two matrices whose product is added to its weights (Hu et al., arXiv 2106.09685).
+"""A LoRA file, or one of its kin: for each layer a few matrices whose product is added to its weights.
 
-Read are the forms of kohya (`lora_down`, `lora_up`, `alpha`; with `lora_mid` for convolutions split in three) and of
-diffusers and peft (`lora_A`, `lora_B`, or the older `lora.down`, `lora.up`; alpha in the metadata).
+Read are the names of kohya and LyCORIS (`lora_down`, `lora_up`, `alpha`; with `lora_mid` for convolutions split in
+three; `hada_…`, `lokr_…`, `dora_scale`) and of diffusers and peft (`lora_A`, `lora_B`, or the older `lora.down`,
+`lora.up`; alpha in the metadata; `lora_magnitude_vector`). What the matrices mean is in `forms`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from sdcore.diffusion.addons.forms import FORMS, Form, Shape, axis_of, drawn_to
 from sdcore.diffusion.addons.layers import place_of
 from sdcore.spec.families import TextPart
 from sdcore.spec.sanitise import sanitise
@@ -26,19 +28,30 @@ from sdcore.weights import Header, HeaderError, read_header
 Layers = Mapping[str, tuple[str, ...]]
 """Modules of a network by the names that LoRA files have for them, as `layers.layers_of` gives them."""
 
-_MATRIX: Final = re.compile(
-    r"(.+?)(?:\.lora_linear_layer\.|\.lora_|\.lora\.|_lora\.)(down|up|mid|A|B)(?:\.[\w-]+)?\.weight"
+_NAMES: Final = (
+    re.compile(
+        r"(.+?)(?:\.lora_linear_layer\.|\.lora_|\.lora\.|_lora\.)(down|up|mid|A|B)(?:\.[\w-]+)?\.weight"
+    ),
+    re.compile(r"(.+)\.(hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t2))(?:\.[\w-]+)?"),
+    re.compile(r"(.+)\.(dora_scale|lora_magnitude_vector)(?:\.[\w-]+)*"),
+    re.compile(r"(.+)\.(alpha)"),
 )
-_ROLES: Final = {"A": "down", "B": "up"}
-_ALPHA: Final = ".alpha"
+"""The name of a layer, and what it calls a tensor."""
+_ROLES: Final = {
+    "A": "down",
+    "B": "up",
+    **{f"hada_{name}": name for name in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
+    **{f"lokr_w{name}": f"k{name}" for name in ("1", "1_a", "1_b", "2", "2_a", "2_b")},
+    "lokr_t2": "kt2",
+    "dora_scale": "magnitude",
+    "lora_magnitude_vector": "magnitude",
+}
 _OTHER_FORMS: Final = (
-    ("hada_", "a LoHa"),
-    ("lokr_", "a LoKr"),
     ("oft_", "an OFT"),
-    ("dora_scale", "a DoRA"),
-    ("lora_magnitude_vector", "a DoRA"),
+    ("hada_", "a LoHa whose matrices are not all there"),
+    ("lokr_", "a LoKr whose matrices are not all there"),
 )
-"""Endings of names in files that change weights in other ways, and what these are called."""
+"""Parts of names in files that change weights in other ways, and what these are called."""
 
 
 READABLE: Final = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
@@ -51,26 +64,31 @@ class AddonError(RuntimeError):
 
 @dataclass(frozen=True)
 class LoraLayer:
-    """What a file adds to one layer, or to several whose rows lie together: scale * up @ down.
+    """What a file adds to one layer, or to several whose rows lie together.
 
-    `down` is (r, in) or (r, in, kh, kw), `up` (out, r) or (out, r, 1, 1); with a `mid` (r, r, kh, kw) between them,
-    `down` is (r, in, 1, 1).
+    `tensors` make the product of its `form`, of `shape` (out, in) or (out, in, kh, kw); it counts `scale`. With a
+    `magnitude` the sum is drawn to these lengths along an `axis`, see `forms.drawn_to`.
     """
 
     part: str
     modules: tuple[str, ...]
-    down: Tensor
-    up: Tensor
-    mid: Tensor | None
+    form: Form
+    tensors: Mapping[str, Tensor]
+    shape: Shape
     scale: float
+    magnitude: Tensor | None
+    axis: int
 
-    def delta(self, device: torch.device) -> Tensor:
-        """The product without the scale (out, in) or (out, in, kh, kw), float32."""
-        down, up = self.down.to(device, torch.float32), self.up.to(device, torch.float32)
-        if self.mid is not None:
-            mid = self.mid.to(device, torch.float32)
-            return torch.einsum("or,rshw,si->oihw", up.flatten(1), mid, down.flatten(1))
-        return (up.flatten(1) @ down.flatten(1)).view(up.shape[0], *down.shape[1:])
+    def change(self, weight: Tensor, row: int, factor: float) -> Tensor:
+        """What it adds to the rows from `row` on, whose weight (float32) is given, where the file counts `factor`."""
+        rows = slice(row, row + len(weight))
+        of = {role: tensor.to(weight.device, torch.float32) for role, tensor in self.tensors.items()}
+        product = self.form.product(of).reshape(self.shape)[rows].view_as(weight)
+        if self.magnitude is None:
+            return product * (factor * self.scale)
+        lengths = self.magnitude.to(weight.device, torch.float32).flatten()
+        lengths = lengths[rows] if self.axis == 0 else lengths
+        return (drawn_to(lengths, weight + product * self.scale, self.axis) - weight) * factor
 
 
 @dataclass(frozen=True)
@@ -102,11 +120,9 @@ def read_lora(
     if not found:
         other = next((says for mark, says in _OTHER_FORMS if any(mark in key for key in header.tensors)), "")
         raise AddonError(
-            f"{shown} is {other}, a form that sdtui does not read yet; use a LoRA." if other
+            f"{shown} is {other}, which sdtui does not read; use a LoRA." if other
             else f"{shown} holds no LoRA: none of its {len(header.tensors)} tensors is a pair of matrices."
         )  # fmt: skip
-    if any("dora_scale" in key or "lora_magnitude_vector" in key for key in header.tensors):
-        raise AddonError(f"{shown} is a DoRA, a form that sdtui does not read yet; use a LoRA.")
     places = {key: place_of(key, text) for key in found}
     matched = {key: (part, networks[part][layer]) for key, (part, layer) in places.items()
                if layer in networks.get(part, {})}  # fmt: skip
@@ -124,7 +140,7 @@ def read_lora(
     if types:
         raise AddonError(f"{shown} holds numbers of the type {min(types)}, which sdtui does not read.")
     try:
-        layers = _read(path, header, found, matched)
+        layers = _read(path, header, found, matched, shapes)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         reason = sanitise(str(error), newlines=False)[:200]
         raise AddonError(f"{shown} cannot be read: {reason}.") from error
@@ -132,14 +148,20 @@ def read_lora(
 
 
 def _by_layer(header: Header) -> dict[str, dict[str, str]]:
-    """The names of the matrices of each layer by their role ("down", "up", "mid", "alpha"); pairs alone."""
+    """The names of the tensors of each layer by their role; of layers alone that have all that a form needs."""
     found: dict[str, dict[str, str]] = {}
     for key in header.tensors:
-        if match := _MATRIX.fullmatch(key):
+        if match := next((match for pattern in _NAMES if (match := pattern.fullmatch(key))), None):
             found.setdefault(match[1], {})[_ROLES.get(match[2], match[2])] = key
-        elif key.endswith(_ALPHA):
-            found.setdefault(key.removesuffix(_ALPHA), {})["alpha"] = key
-    return {layer: roles for layer, roles in found.items() if "down" in roles and "up" in roles}
+    return {layer: roles for layer, roles in found.items() if _form_of(roles) is not None}
+
+
+def _form_of(roles: Collection[str]) -> Form | None:
+    return next((form for form in FORMS if form.has(roles)), None)
+
+
+def _shapes(header: Header, roles: Mapping[str, str]) -> dict[str, Shape]:
+    return {role: header.tensors[key].shape for role, key in roles.items()}
 
 
 def _fits(
@@ -147,24 +169,20 @@ def _fits(
     roles: Mapping[str, str],
     part: str,
     modules: tuple[str, ...],
-    shapes: Mapping[tuple[str, str], tuple[int, ...]],
+    shapes: Mapping[tuple[str, str], Shape],
 ) -> bool:
     """Whether the product has the shape of the weights."""
-    down, up = (header.tensors[roles[role]].shape for role in ("down", "up"))
-    mid = header.tensors[roles["mid"]].shape if "mid" in roles else None
+    form = _form_of(roles)
+    assert form is not None  # see `_by_layer`
+    made = form.shape(_shapes(header, roles))
+    whole = _whole(part, modules, shapes)
+    return made in (whole, (whole[0], math.prod(whole[1:])))
+
+
+def _whole(part: str, modules: tuple[str, ...], shapes: Mapping[tuple[str, str], Shape]) -> Shape:
+    """The shape of the weights of these modules one below another."""
     wanted = [shapes[part, module] for module in modules]
-    columns = wanted[0][1:]
-    if (
-        len(down) != len(columns) + 1
-        or not down[0]
-        or len(up) != len(down)
-        or math.prod(up) != up[0] * down[0]
-    ):
-        return False
-    if mid is not None and (mid[:2] != (up[1], down[0]) or len(mid) != 4 or down[2:] != (1, 1)):
-        return False
-    given = (down[1], *(mid or down)[2:])
-    return given == columns and up[0] == sum(shape[0] for shape in wanted)
+    return (sum(shape[0] for shape in wanted), *wanted[0][1:])
 
 
 def _read(
@@ -172,19 +190,33 @@ def _read(
     header: Header,
     found: Mapping[str, Mapping[str, str]],
     matched: Mapping[str, tuple[str, tuple[str, ...]]],
+    shapes: Mapping[tuple[str, str], Shape],
 ) -> tuple[LoraLayer, ...]:
     configs = _peft_configs(header)
     layers = []
     with safe_open(path, framework="pt", device="cpu") as file:
         for key, (part, modules) in matched.items():
-            roles = found[key]
-            tensors = {role: file.get_tensor(name) for role, name in roles.items()}
-            rank = tensors["down"].shape[0]
-            scale = float(tensors["alpha"]) / rank if "alpha" in tensors else _peft_scale(configs, key, rank)
-            if not math.isfinite(scale):
-                raise ValueError("the alpha of a layer is no number")
-            layers.append(LoraLayer(part, modules, tensors["down"], tensors["up"], tensors.get("mid"), scale))
+            form = _form_of(found[key])
+            assert form is not None  # see `_by_layer`
+            tensors = {role: file.get_tensor(name) for role, name in found[key].items()}
+            alpha, magnitude = tensors.pop("alpha", None), tensors.pop("magnitude", None)
+            whole = _whole(part, modules, shapes)
+            axis = 0 if magnitude is None else axis_of(magnitude.shape, whole)
+            if axis and len(modules) > 1:
+                raise ValueError("the lengths of its inputs cannot be shared out among layers")
+            scale = _scale(form.rank(_shapes(header, found[key])), alpha, configs, key)
+            layers.append(LoraLayer(part, modules, form, tensors, whole, scale, magnitude, axis))
     return tuple(layers)
+
+
+def _scale(rank: int, alpha: Tensor | None, configs: Mapping[str, Any], key: str) -> float:
+    """What the product of a layer counts."""
+    if not rank:
+        return 1.0
+    scale = _peft_scale(configs, key, rank) if alpha is None else float(alpha) / rank
+    if not math.isfinite(scale):
+        raise ValueError("the alpha of a layer is no number")
+    return scale
 
 
 def _peft_configs(header: Header) -> dict[str, Any]:
