@@ -85,8 +85,17 @@ def seen(screen: pyte.Screen) -> list[tuple[object, ...]]:
     return found
 
 
-@settings(max_examples=150)
-@given(st.lists(frames(), min_size=1, max_size=8))
+@st.composite
+def repeated(draw: st.DrawFn) -> list[ChopsUpdate]:
+    """Of a few strips that come again and again, the very same ones, as of widgets that keep theirs."""
+    cuts = draw(st.lists(st.integers(1, COLUMNS - 1), min_size=1, max_size=3))
+    halves = [[(0, draw(strips(cut))), (cut, draw(strips(COLUMNS - cut)))] for cut in cuts]
+    parts = st.sampled_from([chosen for pair in halves for chosen in (pair[:1], pair[1:], pair)])
+    return [chops({0: one}) for one in draw(st.lists(parts, min_size=1, max_size=8))]
+
+
+@settings(max_examples=250)
+@given(st.one_of(st.lists(frames(), min_size=1, max_size=8), repeated()))
 def test_the_same_is_shown(updates: list[ChopsUpdate]) -> None:
     copy = ScreenCopy()
     spared, whole = pyte.Screen(COLUMNS, ROWS), pyte.Screen(COLUMNS, ROWS)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rich.color import ColorSystem
 from rich.segment import Segment
@@ -33,12 +34,23 @@ _Part = str | CellLine | Segment | tuple[Segment, ...]
 _Piece = tuple[int, _Part]
 """Where it ends (the column behind it), and what it is."""
 
+_T = TypeVar("_T")
+
+
+class _Line:
+    """What is shown in a line, by its first column: the strips as they came, and the pieces they are made of. Each with
+    where it ends; none lies over another."""
+
+    def __init__(self) -> None:
+        self.strips: dict[int, tuple[int, Strip]] = {}
+        self.pieces: dict[int, _Piece] = {}
+
 
 class ScreenCopy:
     """What the terminal shows, as far as it is known."""
 
     def __init__(self, spend: Callable[[int], object] = lambda count: None) -> None:
-        self._lines: dict[int, dict[int, _Piece]] = {}
+        self._lines: dict[int, _Line] = {}
         self.spend = spend
         """Hears how many bytes each update takes."""
 
@@ -63,9 +75,14 @@ class ScreenCopy:
     def note(self, y: int, x: int, strip: Strip, console: Console) -> Iterator[tuple[int, int, str]]:
         """Take a strip at column `x` of line `y` into the copy; yields what is new: its first column, the one behind
         it, and what is to be written."""
-        line = self._lines.setdefault(y, {})
+        if (line := self._lines.get(y)) is None:
+            line = self._lines[y] = _Line()
+        known = line.strips.get(x)
+        if known is not None and known[1] is strip:
+            return
+        _put(line.strips, x, (x + strip.cell_length, strip))
         for begin, end, part in _pieces(x, strip, console):
-            piece, shown = (end, part), line.get(begin)
+            piece, shown = (end, part), line.pieces.get(begin)
             if shown == piece:
                 continue
             first, last = begin, end
@@ -76,9 +93,7 @@ class ScreenCopy:
                 first, last = begin + first_new, begin + behind
             else:
                 text = part.whole()
-            for at in [at for at, (until, _) in line.items() if at < end and until > begin]:
-                del line[at]
-            line[begin] = piece
+            _put(line.pieces, begin, piece)
             if text:
                 yield first, last, text
 
@@ -86,6 +101,15 @@ class ScreenCopy:
         """Take a strip into the copy that is written whole."""
         for _ in self.note(y, x, strip, console):
             pass
+
+
+def _put(shown: dict[int, tuple[int, _T]], begin: int, new: tuple[int, _T]) -> None:
+    """Have something shown from a column on, in place of all that it covers."""
+    before = shown.get(begin)
+    if before is None or before[0] != new[0]:
+        for at in [at for at, (until, _) in shown.items() if at < new[0] and until > begin]:
+            del shown[at]
+    shown[begin] = new
 
 
 def _pieces(x: int, strip: Strip, console: Console) -> Iterator[tuple[int, int, _Part]]:
@@ -107,11 +131,10 @@ def _pieces(x: int, strip: Strip, console: Console) -> Iterator[tuple[int, int, 
             x = end
         return
     segments = list(strip)
-    if any(
-        segment.control or (not segment.text.isascii() and _is_doubtful(segment.text)) for segment in segments
-    ):
-        yield x, x + strip.cell_length, tuple(segments)
-        return
+    for text, _, control in segments:
+        if control or (not text.isascii() and _is_doubtful(text)):
+            yield x, x + strip.cell_length, tuple(segments)
+            return
     for segment in segments:
         if segment.text:
             end = x + len(segment.text)
@@ -137,6 +160,7 @@ def _colours_of(text: str) -> tuple[str, str]:
     return "", ""
 
 
+@lru_cache(maxsize=4096)
 def _is_doubtful(text: str) -> bool:
     return any(cell_len(character) != 1 for character in text)
 
