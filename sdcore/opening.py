@@ -18,8 +18,8 @@ from sdcore.diffusion.loading.source import Source, assemble
 from sdcore.diffusion.loading.weights import Progress
 from sdcore.diffusion.model import Model, ModelError
 from sdcore.library import hub
-from sdcore.library.checkpoints import BUNDLED, UnknownModelError, resolve
-from sdcore.library.folders import Place, find_files, hub_id, look_at
+from sdcore.library.checkpoints import BUNDLED, UnknownModelError, resolve, resolve_vae
+from sdcore.library.folders import Place, hub_id, look_at
 from sdcore.library.hashes import known_hash, sha256_of
 from sdcore.library.inputs import read_input
 from sdcore.library.shelf import Shelf
@@ -47,7 +47,7 @@ def open_model(
 
     Nothing but safetensors is read, and no code is run. Only an id that is not in the hub's cache, and a vocabulary
     that is nowhere on this machine, are downloaded, unless sdtui is offline. `vae` names another VAE: a folder, a
-    file, or one in the known folders. `device` is "auto", "cpu", "cuda" or "cuda:N"; `dtype` defaults to float32
+    file, one in the known folders, or a model's. `device` is "auto", "cpu", "cuda" or "cuda:N"; `dtype` defaults to float32
     on a CPU (bfloat16 for a large model where that is faster), bfloat16 on a GPU that has it, else float16; what a file
     keeps in another, float8 among them, is cast.
 
@@ -95,22 +95,11 @@ def locate(ref: str, progress: Progress) -> Path:
 
 
 def locate_vae(ref: str) -> Path:
-    """The folder or file of the VAE that `ref` names: a path, or a file's name in the known folders. Raises
-    `ModelError`."""
+    """The folder or file of the VAE that `ref` names (see `resolve_vae`). Raises `ModelError`."""
     try:
-        path = Path(ref).expanduser().absolute()
-        if path.exists():
-            return path
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL, no such user
-        pass
-    wanted = ref.casefold().removesuffix(".safetensors")
-    known = find_files("VAE")
-    found = next((file for file in known if file.name.casefold() == wanted), None)
-    if found is None:
-        names = ", ".join(file.name for file in known[:5])
-        advice = f"there are {names}" if known else "name a folder or a .safetensors file"
-        raise ModelError(f"There is no VAE {_shown(ref)!r}: {advice}.")
-    return Path(found.path)
+        return resolve_vae(ref)
+    except UnknownModelError as error:
+        raise ModelError(str(error)) from error
 
 
 def _download(ref: str, progress: Progress) -> Path:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sdcore import tiny
 from sdcore.library.fingerprints import INPAINTING_CHANNELS
-from sdcore.library.folders import FoundFile, Place, Stop, expand, hub_id, look_at, roots, walk
+from sdcore.library.folders import FoundFile, Place, Stop, expand, find_files, hub_id, look_at, roots, walk
 from sdcore.model_folder import (
     INDEX,
     LAYOUTS,
@@ -32,6 +32,8 @@ _NATIVE_SIZES: Final = {family.name: family.native_size for family in FAMILIES}
 _MAX_SIDE: Final = 1024
 """The largest side in latents that a config is believed to say."""
 _SHOWN: Final = 3
+_NEAR: Final = 10
+"""So many names that are near one are looked at for a model."""
 
 
 class UnknownModelError(LookupError):
@@ -94,27 +96,69 @@ def resolve(ref: str) -> Path:
     """
     if ref == BUNDLED:
         return tiny.weights_folder()
+    if (found := path_at(ref) or _model_called(ref)) is not None:
+        return found
+    near = _nearest_model(ref)
+    advice = f"did you mean {_shown(near)}?" if near else f"name {BUNDLED} or the path of a model."
+    raise UnknownModelError(f"There is no model {_shown(ref)!r}; {advice}")
+
+
+def resolve_vae(ref: str) -> Path:
+    """The absolute path of what has the VAE that `ref` names. Raises `UnknownModelError`.
+
+    It is the path of a folder or file, the name of a VAE's file in a known folder, or what `resolve` takes for a model:
+    then its own is meant.
+    """
+    if ref == BUNDLED:
+        return tiny.weights_folder()
+    if (path := path_at(ref)) is not None:
+        return path
+    wanted = ref.casefold().removesuffix(SUFFIX)
+    known = find_files("VAE")
+    if file := next((file for file in known if file.name.casefold() == wanted), None):
+        return Path(file.path)
+    if (model := _model_called(ref)) is not None:
+        return model
+    names = ", ".join(_shown(file.name) for file in known[:_SHOWN])
+    advice = f"there are {names}, and the models' own" if known else "name a folder, a file or a model"
+    raise UnknownModelError(f"There is no VAE {_shown(ref)!r}: {advice}.")
+
+
+def path_at(ref: str) -> Path | None:
+    """The absolute path of the folder or file at `ref`; None where there is none."""
     try:
         path = Path(ref).expanduser().absolute()
-        if path.is_dir() or path.is_file():
-            return path
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        return path if path.is_dir() or path.is_file() else None
     except (OSError, ValueError, RuntimeError):  # too long, a NUL, no such user
-        siblings = []
-    known = [place for place in _places((), None) if _may_be_model(place)]
-    found = sorted(
-        {place.path for place in known if _answers_to(place, ref) and _describe(place) is not None}
-    )
-    if len(found) == 1:
-        return Path(found[0])
-    if found:
+        return None
+
+
+def _model_called(ref: str) -> Path | None:
+    """The model of that name, or with that end of its path. Raises `UnknownModelError` where several have it."""
+    places = {place.path: place for place in _known_places() if _answers_to(place, ref)}
+    found = sorted(path for path, place in places.items() if _describe(place) is not None)
+    if len(found) > 1:
         many = ", ".join(_shown(path) for path in found[:_SHOWN])
         raise UnknownModelError(f"{_shown(ref)!r} means {len(found)} models: {many}; name one by its path.")
+    return Path(found[0]) if found else None
+
+
+def _nearest_model(ref: str) -> str:
+    """The name of a model that `ref` may have meant, "" where none is near."""
     # A path is compared with its neighbours, a bare word with the models that have names.
-    names = siblings if "/" in ref else [BUNDLED, *(_name(place) for place in known)]
-    close = difflib.get_close_matches(Path(ref).name[:200], names, n=1)
-    advice = f"did you mean {_shown(close[0])}?" if close else f"name {BUNDLED} or the path of a model."
-    raise UnknownModelError(f"There is no model {_shown(ref)!r}; {advice}")
+    places = _neighbours(ref) if "/" in ref else {_name(place): place for place in _known_places()}
+    names = [*places, *([] if "/" in ref else [BUNDLED])]
+    close = difflib.get_close_matches(Path(ref).name[:200], names, n=_NEAR)
+    return next((name for name in close if name == BUNDLED or _describe(places[name]) is not None), "")
+
+
+def _neighbours(ref: str) -> dict[str, Place]:
+    """What lies beside the path `ref`, by name."""
+    try:
+        folder = Path(ref).expanduser().absolute().parent
+        return {path.name: Place(str(path), path.is_dir(), "checkpoint") for path in folder.iterdir()}
+    except (OSError, ValueError, RuntimeError):
+        return {}
 
 
 def hashed_files(model: ModelFile) -> list[Path]:
@@ -133,8 +177,9 @@ def _places(folders: Iterable[Path | str], stop: Stop | None) -> Iterator[Place]
     yield from walk((*(root for path in given for root in expand(path)), *roots()), stop)
 
 
-def _may_be_model(place: Place) -> bool:
-    return place.folder or place.kind in ("unknown", *_MODEL_KINDS)
+def _known_places() -> Iterator[Place]:
+    """Where models with names may be."""
+    return (place for place in _places((), None) if place.folder or place.kind in ("unknown", *_MODEL_KINDS))
 
 
 def _name(place: Place) -> str:

@@ -64,7 +64,7 @@ def write(
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": model_hash,
         "Model": _stem(recipe.model),
-        "VAE": _stem(recipe.vae),
+        "VAE": _stem(_whose_vae(recipe.vae)),
         **_started(recipe),
         "Clip skip": str(recipe.clip_skip) if recipe.clip_skip > 1 else "",
         "RNG": _RNGS_THERE[recipe.rng],
@@ -113,6 +113,12 @@ def _enlarged(recipe: Recipe) -> dict[str, str]:
 def _stem(ref: str) -> str:
     """A model or VAE as other programs name it: without its folders, which are nobody else's business."""
     return PurePath(ref).name.removesuffix(".safetensors") or ref if ref.startswith("/") else ref
+
+
+def _whose_vae(ref: str) -> str:
+    """A VAE, or where it is a model's folder for it, that model: it goes by its name."""
+    path = PurePath(ref)
+    return str(path.parent) if path.name == "vae" and path.is_absolute() else ref
 
 
 def _named(value: str, default: str, there: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from sdcore import tiny
 from sdcore.library import config, paths
-from sdcore.library.checkpoints import UnknownModelError, describe, find_models, resolve
+from sdcore.library.checkpoints import UnknownModelError, describe, find_models, resolve, resolve_vae
 from sdcore.library.tokens import LIMIT, TokenCounter
 from tests.models import make_sd1, make_sd2, make_sdxl, make_single_file
 
@@ -163,7 +163,8 @@ def test_a_model_of_the_hub_is_called_by_its_id(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_is_no_model_is_said(tmp_path: Path) -> None:
-    (tmp_path / "stable-one").mkdir()
+    _model(tmp_path / "stable-one", {}, {})
+    (tmp_path / "stable-onn").mkdir()
     for ref, says in {
         "tyny": "did you mean tiny",
         f"{tmp_path}/stable-on": "did you mean stable-one",
@@ -178,12 +179,39 @@ def test_what_is_no_model_is_said(tmp_path: Path) -> None:
         assert "\x1b" not in str(caught.value)
         assert len(str(caught.value)) < 400
     with pytest.raises(UnknownModelError, match="no diffusers model"):
-        describe(str(tmp_path / "stable-one"))
+        describe(str(tmp_path / "stable-onn"))
     lora = _file(tmp_path / "l.safetensors", {"lora_unet_attn2_to_k.lora_down.weight": (2, 768)})
     with pytest.raises(UnknownModelError, match="is a LoRA"):
         describe(str(lora))
     with pytest.raises(UnknownModelError, match="no model"):
         describe(str(_file(tmp_path / "x.safetensors", {"x": (1,)})))
+
+
+def test_no_name_is_suggested_that_is_no_model() -> None:
+    models = paths.models_dir()
+    _file(models / "embed.safetensors", {"emb_params": (1, 768)})
+    with pytest.raises(UnknownModelError, match="There is no model 'embed'; name tiny or"):
+        resolve("embed")
+    good = _file(models / "embedded.safetensors", _UNET)
+    with pytest.raises(UnknownModelError, match="did you mean embedded"):
+        resolve("embed")
+    with pytest.raises(UnknownModelError, match=r"did you mean embedded\.safetensors"):
+        resolve(str(good.with_name("embe.safetensors")))
+
+
+def test_a_vae_is_named_by_its_file_or_by_the_model_that_it_is_in() -> None:
+    models = paths.models_dir()
+    own = _file(models / "VAE" / "soft.safetensors", {"decoder.conv_in.weight": (8, 4, 3, 3)})
+    model = _model(models / "a-folder", {}, {})
+    _model(models / "soft", {}, {})
+    assert resolve_vae("Soft.safetensors") == resolve_vae(str(own)) == own  # a VAE's name before a model's
+    assert resolve_vae("a-folder") == resolve_vae(str(model)) == model
+    assert resolve_vae("tiny") == resolve("tiny")
+    with pytest.raises(UnknownModelError, match="There is no VAE 'sof': there are soft, and the models' own"):
+        resolve_vae("sof")
+    _model(models / "b" / "a-folder", {}, {})
+    with pytest.raises(UnknownModelError, match="means 2 models"):
+        resolve_vae("a-folder")
 
 
 def test_tokens_are_counted_as_the_model_reads_them(sd1_folder: Path) -> None:

@@ -289,6 +289,26 @@ def test_replay(generate: Callable[..., list[dict[str, Any]]], capsys: pytest.Ca
     assert read_image(again).recipe() == read_image(made["path"]).recipe()
 
 
+def test_a_vae_at_a_path_or_of_a_model_is_found_again_from_another_folder(
+    generate: Callable[..., list[dict[str, Any]]],
+    sd1_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(sd1_folder.parent)
+    (beside,) = generate("--vae", sd1_folder.name)
+    (named,) = generate("--vae", "tiny")
+    assert (beside["vae"], named["vae"]) == (str(sd1_folder), "tiny")
+    monkeypatch.chdir(tmp_path)
+    for made in (beside, named):
+        assert cli.main(["replay", made["path"], "--verify", "--device", "cpu"]) == 0
+        assert capsys.readouterr() == ("identical\n", "")
+    assert cli.main(["generate", "x", "--vae", "absent"]) == 1
+    said = capsys.readouterr().err
+    assert (said.count("\n"), "There is no VAE 'absent'" in said) == (1, True)
+
+
 def test_replay_of_an_image_from_a_batch(
     sd1_folder: Path, tmp_path: Path, same_log: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from sdcore.diffusion.model import ModelError
 from sdcore.opening import open_model, with_vae
+from sdcore.spec import infotext
+from sdcore.spec.recipe import Recipe
 from tests.models import make_single_file
 
 
@@ -59,6 +61,19 @@ def test_a_vae_of_a_known_folder_goes_by_its_name(sd1_folder: Path, softer: Path
     assert first.tobytes() == open_model(sd1_folder, device="cpu", vae=softer).decode(latents)[0].tobytes()
     with pytest.raises(ModelError, match="There is no VAE 'sof': there are Soft"):
         open_model(sd1_folder, device="cpu", vae="sof")
+
+
+def test_a_vae_of_a_model_goes_by_the_models_name(sd1_folder: Path, softer: Path, private_home: Path) -> None:
+    known = Path(shutil.copytree(sd1_folder, private_home / "models" / "Whole"))
+    shutil.rmtree(known / "vae")
+    shutil.copytree(softer, known / "vae")
+    latents = torch.randn(1, 4, 8, 8)
+    wanted = open_model(sd1_folder, device="cpu", vae=softer).decode(latents)[0].tobytes()
+    text = infotext.write(Recipe(vae=str(known / "vae")))
+    facts = infotext.read(text)
+    assert facts is not None
+    for name in ("whole", facts.vae):
+        assert open_model(sd1_folder, device="cpu", vae=name).decode(latents)[0].tobytes() == wanted
 
 
 def test_a_vae_for_other_models_is_refused(sd1_folder: Path, tmp_path: Path) -> None:

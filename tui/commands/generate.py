@@ -82,7 +82,7 @@ def recipe_of(options: Namespace, ref: str, count: int = 1) -> Recipe:
         clip_skip=options.clip_skip,
         emphasis=options.emphasis,
         guidance_rescale=options.guidance_rescale,
-        vae=options.vae,
+        vae=_vae_named(options.vae),
         rng=options.rng,
         init_image=options.init,
         strength=options.strength,
@@ -107,6 +107,20 @@ def recipe_of(options: Namespace, ref: str, count: int = 1) -> Recipe:
         raise CommandError(str(fault)) from fault
     width, height = options.size or (model.native_size, model.native_size)
     return msgspec.structs.replace(recipe, width=width, height=height, model=model.ref)
+
+
+def _vae_named(ref: str) -> str:
+    """A VAE as a recipe names it: a path from the root, so that it means the same in every folder, or its name.
+
+    Raises `CommandError`.
+    """
+    if not ref:
+        return ""
+    try:
+        found = checkpoints.resolve_vae(ref)
+    except checkpoints.UnknownModelError as fault:
+        raise CommandError(str(fault)) from fault
+    return str(found) if found == checkpoints.path_at(ref) else ref
 
 
 def _tell(finished: JobFinished, *, as_json: bool, color: str) -> None:
