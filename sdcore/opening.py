@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ import torch
 
 from sdcore.diffusion.checksum import Checksum
 from sdcore.diffusion.loading.folder import FolderSource
-from sdcore.diffusion.loading.own_vae import PART, plan_vae, replace_vae
+from sdcore.diffusion.loading.own_vae import PART, plan_vae, replace_vae, vae_files
 from sdcore.diffusion.loading.single_file import FileSource, Marks
 from sdcore.diffusion.loading.source import Source, assemble
 from sdcore.diffusion.loading.weights import Progress
@@ -47,9 +47,9 @@ def open_model(
 
     Nothing but safetensors is read, and no code is run. Only an id that is not in the hub's cache, and a vocabulary
     that is nowhere on this machine, are downloaded, unless sdtui is offline. `vae` names another VAE: a folder, a
-    file, one in the known folders, or a model's. `device` is "auto", "cpu", "cuda" or "cuda:N"; `dtype` defaults to float32
-    on a CPU (bfloat16 for a large model where that is faster), bfloat16 on a GPU that has it, else float16; what a file
-    keeps in another, float8 among them, is cast.
+    file, one in the known folders, or a model's. `device` is "auto", "cpu", "cuda" or "cuda:N"; `dtype` defaults to
+    float32 on a CPU (bfloat16 for a large model where that is faster), bfloat16 on a GPU that has it, else float16;
+    what a file keeps in another, float8 among them, is cast.
 
     `progress` is called with the part's name and the share done (0..1); what it raises ends the loading. `checked` is
     called when all is well and the first weight is about to be read. Raises `ModelError` with one sentence.
@@ -58,20 +58,25 @@ def open_model(
     path = locate(str(ref), report)
     source = _source(path, report)
     name = BUNDLED if str(ref) == BUNDLED else hub_id(path) or (path.stem if path.is_file() else path.name)
-    own = partial(plan_vae, locate_vae(str(vae)), source.family) if str(vae) else None
+    chosen = locate_vae(str(vae)) if str(vae) else None
+    own = partial(plan_vae, chosen, source.family) if chosen else None
     model = assemble(
         source, name, device=device, dtype=dtype, progress=report, vae=own, checked=checked or (lambda: None),
-        checksum=lambda files: Checksum(files, sha256_of, known_hash(files)),
+        checksum=_checksum,
     )  # fmt: skip
     model.addons.connect(SHELF)
-    return dataclasses.replace(model, open_picture=read_input)
+    return dataclasses.replace(
+        model, open_picture=read_input, vae_checksum=_checksum(vae_files(chosen) if chosen else ())
+    )
 
 
 def with_vae(model: Model, ref: str | Path, vae: str | Path) -> Model:
     """The `model`, which is the one that `ref` names, with the VAE that `vae` names, or where that is "" its own. All
     else is shared with `model`. Raises `ModelError`."""
     if str(vae):
-        return replace_vae(model, plan_vae(locate_vae(str(vae)), model.family))
+        chosen = locate_vae(str(vae))
+        planned = plan_vae(chosen, model.family)
+        return replace_vae(model, planned, checksum=_checksum(vae_files(chosen)))
 
     def say_nothing(stage: str, fraction: float) -> None:
         return
@@ -100,6 +105,11 @@ def locate_vae(ref: str) -> Path:
         return resolve_vae(ref)
     except UnknownModelError as error:
         raise ModelError(str(error)) from error
+
+
+def _checksum(files: Sequence[Path]) -> Checksum:
+    """What the weights in these files are called by, as far as that was reckoned at some time before."""
+    return Checksum(files, sha256_of, known_hash(files))
 
 
 def _download(ref: str, progress: Progress) -> Path:

@@ -68,6 +68,7 @@ class FakeModel:
     parameters: int = 7
     native_size: int = 64
     model_hash: str = "0123456789"
+    vae_hash: str = ""
     known_hash: str = "0123456789"
     vae: str = ""
     previewed: int = 0

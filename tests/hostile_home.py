@@ -62,7 +62,7 @@ def _comfy(text: str) -> str:
 def _own(text: str) -> str:
     recipe = Recipe(prompt=text, negative_prompt=text, model=text, vae=text, init_image=text, steps=4)
     return record.encode(record.ImageRecord(
-        version=record.VERSION, recipe=recipe, model_hash=text, family=text, software=text, created=text,
+        version=record.VERSION, recipe=recipe, model_hash=text, vae_hash=text, family=text, software=text, created=text,
         parent=Parent(image=text, step=1), segments=(Segment(start=0, recipe=recipe),), group=text, label=text,
         addons=(record.AddonUse(kind="LoRA", name=text, hash=text),), template=Template(prompt=text), styles=(text,),
         varied_from=text, job=text, device=text, dtype=text, torch=text,

@@ -157,7 +157,8 @@ RECIPE: Final = (
             help="how weights of words act: original, no norm, ComfyUI, ignore (original)"),
     _option("--guidance-rescale", heading=_READING, type=float, default=0.0, metavar="F",
             help="0 to 1, for models with zero terminal SNR (0)"),
-    _option("--vae", heading=_READING, default="", metavar="REF", help="another VAE: a folder, a file, a model or a name"),
+    _option("--vae", heading=_READING, default="", metavar="REF",
+            help="another VAE: a folder, a file, a model or a name"),
 )  # fmt: skip
 """What says which image is to be made, in every command that makes some."""
 

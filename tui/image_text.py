@@ -31,6 +31,7 @@ _NAMES: Final = {
     "clip_skip": "CLIP skip",
     "instructions": "CPU",
     "model_hash": "hash",
+    "vae_hash": "VAE hash",
     "init_image": "from image",
     "mask_image": "mask",
     "hires_strength": "hires",
@@ -160,7 +161,7 @@ def _words(label: str, text: str | None, tone: str) -> list[Content]:
 
 
 def _parameters(facts: ImageFacts) -> list[tuple[str, Any]]:
-    names = [*Recipe.__struct_fields__, "model_hash"]
+    names = [*Recipe.__struct_fields__, "model_hash", "vae_hash"]
     return [
         (name, value)
         for name in names

@@ -77,6 +77,8 @@ class Model:
     """Opens what recipes name as a picture."""
     thrift: Thrift = field(default_factory=Thrift)
     """How it makes do with the memory that there is."""
+    vae_checksum: Checksum = field(default_factory=Checksum)
+    """What a VAE in place of its own is called by; may still be reckoned."""
     _addons: Addons | None = None
     """What is added to the networks; models that share these share it."""
 
@@ -106,6 +108,11 @@ class Model:
     def model_hash(self) -> str:
         """The first ten hex digits of the SHA-256 of the network's weights; waits until that is reckoned."""
         return self.checksum()
+
+    @property
+    def vae_hash(self) -> str:
+        """The same of a VAE in place of its own, "" where there is none; waits until that is reckoned."""
+        return self.vae_checksum()
 
     @property
     def known_hash(self) -> str:

@@ -82,6 +82,8 @@ class Model(Protocol):
     @property
     def model_hash(self) -> str: ...
     @property
+    def vae_hash(self) -> str: ...
+    @property
     def known_hash(self) -> str: ...
 
     def decode(self, latents: Any) -> list[Image.Image]:
@@ -121,6 +123,7 @@ class Save(Protocol):
         recipe: Recipe,
         *,
         model_hash: str,
+        vae_hash: str,
         family: str,
         batch: BatchPlace | None,
         cancelled_at: int | None,

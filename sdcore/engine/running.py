@@ -307,6 +307,7 @@ class Run:
                 image,
                 recipe,
                 model_hash=model.model_hash,
+                vae_hash=model.vae_hash,
                 family=model.family,
                 batch=place,
                 cancelled_at=cancelled_at,

@@ -125,4 +125,9 @@ def _fields(texts: Mapping[str, str]) -> dict[str, Any]:
 def _as_infotext(facts: ImageFacts) -> str:
     if facts == ImageFacts():
         return ""
-    return infotext.write(facts.recipe(), model_hash=facts.model_hash or "", version=facts.writer or "")
+    return infotext.write(
+        facts.recipe(),
+        model_hash=facts.model_hash or "",
+        vae_hash=facts.vae_hash or "",
+        version=facts.writer or "",
+    )

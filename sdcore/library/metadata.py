@@ -24,6 +24,9 @@ __all__ = ["ImageFacts", "MetadataError", "facts_of", "open_image", "read_image"
 _MOST_PIXELS: Final = 178_956_970
 """The pixels above which Pillow, too, refuses an image."""
 
+_FIELDS_OF_FACTS: Final = frozenset({"version", "recipe", "model_hash", "vae_hash"})
+"""What of our own record is not among the extras."""
+
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 _TELLING: Final = foreign.NAMES | {record.CHUNK}
 """The texts that can say how an image was made."""
@@ -140,7 +143,8 @@ def _from_record(text: str) -> ImageFacts | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     said: dict[str, Any] = msgspec.to_builtins(made)
-    extra = {key: value for key, value in said.items() if key not in {"version", "recipe", "model_hash"}}
+    extra = {key: value for key, value in said.items() if key not in _FIELDS_OF_FACTS}
     unsaid = at_rest(made.recipe)
     fields = {name: getattr(made.recipe, name) for name in Recipe.__struct_fields__ if name not in unsaid}
-    return ImageFacts(**fields, model_hash=made.model_hash or None, writer="sdtui", extra=extra, exact=True)
+    fields |= {"model_hash": made.model_hash or None, "vae_hash": made.vae_hash or None}
+    return ImageFacts(**fields, writer="sdtui", extra=extra, exact=True)

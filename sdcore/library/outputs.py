@@ -53,6 +53,7 @@ def save_image(
     *,
     folder: Path | None = None,
     model_hash: str = "",
+    vae_hash: str = "",
     family: str = "",
     batch: BatchPlace | None = None,
     cancelled_at: int | None = None,
@@ -84,6 +85,7 @@ def save_image(
         version=record.VERSION,
         recipe=recipe,
         model_hash=model_hash,
+        vae_hash=vae_hash,
         family=family,
         batch=batch,
         cancelled_at=cancelled_at,
@@ -107,7 +109,11 @@ def save_image(
         created=now.isoformat(timespec="seconds"),
     )
     text = infotext.write(
-        recipe, model_hash=model_hash, version=made.software, extras=record.addon_hashes(addons)
+        recipe,
+        model_hash=model_hash,
+        vae_hash=vae_hash,
+        version=made.software,
+        extras=record.addon_hashes(addons),
     )
     texts = {"parameters": text, record.CHUNK: record.encode(made)}
     return save_png(image, texts, f"{recipe.seed}-{slug(take_extras(recipe.prompt)[0])}", folder)

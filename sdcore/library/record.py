@@ -39,7 +39,8 @@ class AddonUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one image was made. `recipe` is a batch of one; `batch` says which larger one it came from.
+    """How one image was made. `recipe` is a batch of one; `batch` says which larger one it came from. `vae_hash` is
+    that of a VAE in place of the model's own.
 
     A fork names its `parent`, and in `segments` all the recipes that it followed, one after another; `recipe` is
     the last of them. `cancelled_at` is the forward pass (0-based) after which the run was stopped, absent when it
@@ -58,6 +59,7 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     version: int
     recipe: Recipe
     model_hash: str = ""
+    vae_hash: str = ""
     family: str = ""
     batch: BatchPlace | None = None
     cancelled_at: int | None = None

@@ -34,6 +34,7 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
     emphasis: str | None = None
     guidance_rescale: float | None = None
     vae: str | None = None
+    vae_hash: str | None = None
     rng: str | None = None
     init_image: str | None = None
     strength: float | None = None

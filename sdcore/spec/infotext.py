@@ -51,9 +51,14 @@ _UPSCALERS_THERE: Final = {choices.UPSCALE_LATENT: "Latent"}
 
 
 def write(
-    recipe: Recipe, *, model_hash: str = "", version: str = "", extras: Mapping[str, str] | None = None
+    recipe: Recipe,
+    *,
+    model_hash: str = "",
+    vae_hash: str = "",
+    version: str = "",
+    extras: Mapping[str, str] | None = None,
 ) -> str:
-    """The `parameters` text of `recipe`. `model_hash` and `version` are left out when empty; `extras` are keys that no
+    """The `parameters` text of `recipe`. The hashes and `version` are left out when empty; `extras` are keys that no
     field of a recipe has, such as "Lora hashes"."""
     pairs = {
         "Steps": str(recipe.steps),
@@ -64,6 +69,7 @@ def write(
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": model_hash,
         "Model": _stem(recipe.model),
+        "VAE hash": vae_hash,
         "VAE": _stem(_whose_vae(recipe.vae)),
         **_started(recipe),
         "Clip skip": str(recipe.clip_skip) if recipe.clip_skip > 1 else "",
@@ -234,6 +240,7 @@ _FIELDS: Final[dict[str, values.Understand]] = {
     "Size": values.size,
     "Model hash": values.word("model_hash"),
     "Model": values.word("model"),
+    "VAE hash": values.word("vae_hash"),
     "VAE": values.word("vae"),
     "Variation seed": values.seed("variation_seed"),
     "Variation seed strength": values.real("variation_strength"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -307,6 +308,31 @@ def test_a_vae_at_a_path_or_of_a_model_is_found_again_from_another_folder(
     assert cli.main(["generate", "x", "--vae", "absent"]) == 1
     said = capsys.readouterr().err
     assert (said.count("\n"), "There is no VAE 'absent'" in said) == (1, True)
+
+
+def test_a_vae_that_is_another_now_is_named(
+    generate: Callable[..., list[dict[str, Any]]],
+    sd1_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    own = Path(shutil.copytree(sd1_folder / "vae", tmp_path / "own"))
+    (made,) = generate("--vae", str(own))
+    facts = read_image(made["path"])
+    with Image.open(made["path"]) as image:
+        assert f"VAE hash: {facts.vae_hash}, VAE: own" in image.info["parameters"]
+    weights = own / "diffusion_pytorch_model.safetensors"
+    save_file({name: tensor + torch.ones(()) for name, tensor in load_file(weights).items()}, weights)
+    assert cli.main(["replay", made["path"], "--verify", "--device", "cpu"]) == 1
+    said = capsys.readouterr()
+    assert "What is not as it was then: VAE.\n" in said.out
+    assert "The VAE's weights are others now: " in said.err
+    assert cli.main(["replay", made["path"], "--device", "cpu"]) == 0
+    again = read_image(capsys.readouterr().out.strip())
+    assert again.vae_hash not in (None, facts.vae_hash)
 
 
 def test_replay_of_an_image_from_a_batch(

@@ -153,6 +153,7 @@ def test_replay_finds_the_files_again_and_says_when_they_are_others(
         assert cli.main(["replay", str(path), "--verify", "--device", "cpu"]) == 1
         said = capsys.readouterr()
         assert said.out.startswith("differs: ")
+        assert "What is not as it was then: LoRA Ink.\n" in said.out
         assert said.err.startswith("The LoRA Ink is another file now: ")
         assert said.err.endswith(f", then {then}.\n")
     finally:

@@ -46,6 +46,9 @@ def test_what_acts_is_written_under_the_names_of_the_web_ui() -> None:
             "Emphasis: No norm, CFG Rescale: 0.7"
         )
     )
+    assert ", Model: tiny, VAE hash: 0123456789, VAE: soft, " in infotext.write(
+        Recipe(vae="/a/soft.safetensors"), vae_hash="0123456789"
+    )
     painted = Recipe(init_image="input:0123456789abcdef", mask_image="/a/b.png", strength=0.6, mask_blur=8)
     assert (
         infotext.write(painted)

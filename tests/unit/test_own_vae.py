@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -46,7 +47,12 @@ def test_a_vae_of_ones_own_in_every_form(sd1_folder: Path, softer: Path, tmp_pat
         assert with_vae(usual, sd1_folder, vae).decode(latents)[0].tobytes() == wanted
     changed = with_vae(usual, sd1_folder, softer)
     assert changed.network is usual.network
+    weights = (softer / "diffusion_pytorch_model.safetensors").read_bytes()
+    ten = hashlib.sha256(weights).hexdigest()[:10]
+    assert changed.vae_hash == open_model(sd1_folder, device="cpu", vae=softer).vae_hash == ten
+    assert open_model(sd1_folder, device="cpu", vae=alone).vae_hash not in ("", ten)
     back = with_vae(changed, sd1_folder, "")
+    assert usual.vae_hash == back.vae_hash == ""
     assert back.decode(latents)[0].tobytes() == usual.decode(latents)[0].tobytes()
 
 

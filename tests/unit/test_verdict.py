@@ -56,7 +56,10 @@ def test_another_size(capsys: pytest.CaptureFixture[str]) -> None:
     assert verdict(grey(), grey((8, 2)), NOW, NOW, PNG) == 1
     first, why = capsys.readouterr().out.splitlines()
     assert first == "differs: 4x2 then, 8x2 now"
-    assert why.startswith("Nothing that is known of how both were made differs")
+    assert why == (
+        "Nothing that the image says of how it was made differs; what it does not say may "
+        "(a model folder's text encoders and VAE), or it was changed since."
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,30 @@ def test_what_an_old_image_of_ours_and_one_of_others_do_not_say() -> None:
     assert ("device", "not said", "cpu") in differences(old, NOW)
     theirs = ImageFacts(writer="A1111", model_hash="0123456789")
     assert differences(theirs, NOW) == [("program", "A1111", "sdtui")]
+
+
+def test_files_that_are_others_now_are_named() -> None:
+    def with_addons(ink: str, **facts: str) -> ImageFacts:
+        addons = [{"kind": "LoRA", "name": "ink\x1b", "hash": ink}]
+        return ImageFacts(writer="sdtui", exact=True, extra={**HERE, "addons": addons}, **facts)  # type: ignore[arg-type]
+
+    then, now = with_addons("a" * 12, vae_hash="c" * 10), with_addons("b" * 12, vae_hash="d" * 10)
+    assert differences(then, now) == [
+        ("VAE", "c" * 10, "d" * 10),
+        ("LoRA ink\ufffd", "a" * 12, "b" * 12),
+    ]
+    gone = ImageFacts(writer="sdtui", exact=True, extra=HERE)
+    assert differences(with_addons("a" * 12), gone) == [("LoRA ink\ufffd", "a" * 12, "none")]
+
+
+def test_a_text_of_ours_alone_names_no_program_that_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    text = ImageFacts(writer="sdtui", model_hash="0123456789")
+    assert differences(text, NOW) == []
+    assert differences(ImageFacts(writer="sdtui"), NOW) == []
+    assert verdict(grey(), grey((8, 2)), text, NOW, PNG) == 1
+    assert "(the machine and its libraries, LoRAs, embeddings, a model folder's" in capsys.readouterr().out
+    other = ImageFacts(writer="sdtui", model_hash="0123456789", vae_hash="c" * 10)
+    assert differences(other, NOW) == [("VAE", "c" * 10, "not said")]
 
 
 def test_a_jpeg_is_told_for_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,14 +16,14 @@ from sdcore.library.config import load
 from sdcore.library.lineage import read_lineage
 from sdcore.library.metadata import ImageFacts, MetadataError, facts_of, read_image, read_pixels, read_texts
 from sdcore.library.outputs import OutputError, save_image
-from sdcore.library.record import WHERE, AddonUse, BatchPlace
+from sdcore.library.record import WHERE, BatchPlace
 from sdcore.spec.lineage import Segment
 from sdcore.spec.recipe import Recipe, RecipeError, check
 from tui.commands.console import CommandError, complain, say
 from tui.commands.fetching import described
 from tui.commands.making import Maker
 from tui.commands.show import print_image
-from tui.commands.verdict import verdict
+from tui.commands.verdict import addons_of, verdict
 
 _MOST_THREADS: Final = 256
 
@@ -47,10 +47,14 @@ def run(options: Namespace) -> int:
         with Maker(device=options.device, folder=Path(folder), threads=_threads(facts)) as maker:
             made = _made_again(maker, _segments(facts, recipe, options), place)
         after, now = read_pixels(made.path), read_image(made.path)
-    if facts.model_hash and facts.model_hash != now.model_hash:
-        complain(f"The model's weights are others now: {now.model_hash}, then {facts.model_hash}.")
-    hashes = {(one.kind, one.name): one.hash for one in _addons(now)}
-    for one in _addons(facts):
+    for whose, was, there in (
+        ("model", facts.model_hash, now.model_hash),
+        ("VAE", facts.vae_hash, now.vae_hash),
+    ):
+        if was and was != there:
+            complain(f"The {whose}'s weights are others now: {there}, then {was}.")
+    hashes = {(one.kind, one.name): one.hash for one in addons_of(now)}
+    for one in addons_of(facts):
         if (there := hashes.get((one.kind, one.name), "")) != one.hash:
             complain(f"The {one.kind} {one.name} is another file now: {there or 'none'}, then {one.hash}.")
     if options.verify:
@@ -61,11 +65,12 @@ def run(options: Namespace) -> int:
             after,
             now.recipe(),
             model_hash=now.model_hash or "",
+            vae_hash=now.vae_hash or "",
             family=family,
             batch=place,
             parent=read_lineage(Path(options.image))[0],
             segments=_segments(now, now.recipe(), options),
-            addons=_addons(now),
+            addons=addons_of(now),
             **{name: now.extra[name] for name in WHERE if name in now.extra},
         )
     except OutputError as fault:
@@ -109,11 +114,6 @@ def _segments(facts: ImageFacts, recipe: Recipe, options: Namespace) -> tuple[Se
         raise CommandError(
             f"{options.image} is a fork, and what it says of its past cannot be followed: {fault}"
         ) from fault
-
-
-def _addons(facts: ImageFacts) -> tuple[AddonUse, ...]:
-    """The LoRAs and embeddings that the image says it was made with."""
-    return msgspec.convert(facts.extra.get("addons", ()), tuple[AddonUse, ...]) if facts.exact else ()
 
 
 def _made_again(maker: Maker, segments: tuple[Segment, ...], place: BatchPlace | None) -> SavedImage:

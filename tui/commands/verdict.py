@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+import msgspec
 from PIL import Image, ImageChops, ImageStat
 
 from sdcore.library.headers import Header
+from sdcore.library.record import AddonUse
 from sdcore.spec.facts import ImageFacts
+from sdcore.spec.sanitise import sanitise
 from tui.commands.console import FAILED, say, say_columns
 
 _MADE_WITH: Final = {
@@ -22,6 +25,11 @@ _MADE_WITH: Final = {
     "family": "family",
 }
 """What our record says of where an image was made, and what a person calls it."""
+_IN_TEXTS: Final = ("model", "VAE")
+"""What the `parameters` text says of that, too."""
+_UNSAID: Final = "a model folder's text encoders and VAE"
+_UNSAID_IN_TEXTS: Final = "the machine and its libraries, LoRAs, embeddings"
+"""What has no hash, or no place there."""
 _OFTEN_NOT: Final = ("sparing memory", "made faster")
 """An image does not say what was not done."""
 
@@ -35,15 +43,19 @@ def verdict(
         return 0
     say(_apart(before, after))
     rows = [*differences(then, now), *_lossy(header)]
-    say(_could_be_why([name for name, _, _ in rows]))
+    say(_could_be_why([name for name, _, _ in rows], then))
     if rows:
         say_columns([("", "then", "now"), *rows])
     return FAILED
 
 
-def _could_be_why(names: list[str]) -> str:
+def _could_be_why(names: list[str], then: ImageFacts) -> str:
     if not names:
-        return "Nothing that is known of how both were made differs; the image may have been changed since."
+        unsaid = _UNSAID if then.exact else f"{_UNSAID_IN_TEXTS}, {_UNSAID}"
+        return (
+            "Nothing that the image says of how it was made differs; what it does not say may "
+            f"({unsaid}), or it was changed since."
+        )
     last = names.pop()
     return f"What is not as it was then: {', '.join(names) + ' and ' if names else ''}{last}."
 
@@ -71,12 +83,28 @@ def differences(then: ImageFacts, now: ImageFacts) -> list[tuple[str, str, str]]
     """(What, then, now) of all that was not the same when both were made; "not said" where an image does not say."""
     made = [
         ("model", then.model_hash, now.model_hash),
+        ("VAE", then.vae_hash, now.vae_hash),
+        *_addons(then, now),
         *((name, then.extra.get(key), now.extra.get(key)) for key, name in _MADE_WITH.items()),
     ]
     ours = then.exact
-    found = [(name, _said(name, old), _said(name, new)) for name, old, new in made if old != new]
-    wrote = [] if ours else [("program", then.writer or "not said", now.writer or "not said")]
-    return [*wrote, *(row for row in found if ours or row[0] == "model")]
+    wrote = [] if ours else [("program", then.writer, now.writer)]
+    told = made if ours else [row for row in made if row[0] in _IN_TEXTS and row[1]]
+    return [(name, _said(name, old), _said(name, new)) for name, old, new in (*wrote, *told) if old != new]
+
+
+def addons_of(facts: ImageFacts) -> tuple[AddonUse, ...]:
+    """The LoRAs and embeddings that the image says it was made with."""
+    return msgspec.convert(facts.extra.get("addons", ()), tuple[AddonUse, ...]) if facts.exact else ()
+
+
+def _addons(then: ImageFacts, now: ImageFacts) -> list[tuple[str, Any, Any]]:
+    """(What, its hash then, its hash now) of every LoRA and embedding."""
+    old, new = (
+        {sanitise(f"{one.kind} {one.name}", newlines=False): one.hash for one in addons_of(facts)}
+        for facts in (then, now)
+    )
+    return [(name, old.get(name, "none"), new.get(name, "none")) for name in {**old, **new}]
 
 
 def _said(name: str, value: Any) -> str:

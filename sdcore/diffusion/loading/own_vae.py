@@ -9,6 +9,7 @@ from typing import Final
 import torch
 
 from sdcore.diffusion import ladder
+from sdcore.diffusion.checksum import Checksum
 from sdcore.diffusion.loading.configs import beside, config_of, read_json
 from sdcore.diffusion.loading.conversion import Tensors
 from sdcore.diffusion.loading.conversion import vae as converted
@@ -32,8 +33,7 @@ def plan_vae(path: Path, family_name: str) -> Plan:
     alone or a checkpoint). Raises `ModelError` with one sentence."""
     tensors: Tensors
     if path.is_dir():
-        folder = path / VAE if (path / VAE).is_dir() else path
-        files = weights_of(folder)
+        folder, files = _folder_at(path), vae_files(path)
         if not files:
             raise ModelError(f"{folder} has no VAE: it holds no .safetensors file.")
         config, tensors = read_json(folder / "config.json"), WeightFiles(files)
@@ -56,14 +56,27 @@ def plan_vae(path: Path, family_name: str) -> Plan:
     return plan(PART, config, tensors, path)
 
 
-def replace_vae(model: Model, planned: Plan, factors: PreviewFactors | None = None) -> Model:
-    """The model with another VAE; all else is shared. `factors` are those fitted to that VAE, if there are any."""
+def vae_files(path: Path) -> list[Path]:
+    """The weights of the VAE at `path`, or the file that they are in with others."""
+    return weights_of(_folder_at(path)) if path.is_dir() else [path]
+
+
+def _folder_at(path: Path) -> Path:
+    return path / VAE if (path / VAE).is_dir() else path
+
+
+def replace_vae(
+    model: Model, planned: Plan, factors: PreviewFactors | None = None, checksum: Checksum | None = None
+) -> Model:
+    """The model with another VAE; all else is shared. `factors` are those fitted to that VAE, if there are any, and
+    `checksum` is what it is called by, unless it is the model's own."""
     shown, placement = family(model.family), model.thrift.rung.placement
     device = model.device if placement == "resident" else torch.device("cpu")
     changed = dataclasses.replace(
         model,
         vae=fill(planned, device, model.dtype, Meter(lambda stage, fraction: None, planned.nbytes)),
         preview_factors=factors or PreviewFactors(shown.preview, shown.preview_bias),
+        vae_checksum=checksum or Checksum(),
     )
     if placement != "resident":
         ladder.place(changed, placement)
