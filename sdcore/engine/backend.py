@@ -194,4 +194,8 @@ class Backend:
 
 
 LoadBackend = Callable[[Report], Backend]
-"""Makes the backend on the thread that will use it; takes seconds, and reports."""
+"""Makes the backend on the thread that will use it; takes seconds, and reports. Raises `NoBackendError`."""
+
+
+class NoBackendError(RuntimeError):
+    """There can be no backend as it was asked for; the message is one sentence that says what to do."""

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sdcore.engine.backend import Backend, Model, Plan, Report
+from sdcore.engine.backend import Backend, Model, NoBackendError, Plan, Report
 from sdcore.engine.messages import GetView
 from sdcore.spec.lineage import Segment
 from sdcore.spec.recipe import Recipe, RecipeError, check
@@ -49,7 +49,7 @@ def load(report: Report, *, device: str = "auto", polite: bool = False, threads:
     """Import the libraries and choose the device. `polite` lowers this thread's priority on a CPU, where `threads`
     share the work, as many as torch likes if 0.
 
-    Raises `ModelError` if there is no such device, `ImportError` if a library is missing or broken.
+    Raises `NoBackendError` if there is no such device, `ImportError` if a library is missing or broken.
     """
     os.environ.update(_SETTINGS)
     with _uncollected():
@@ -78,7 +78,10 @@ def load(report: Report, *, device: str = "auto", polite: bool = False, threads:
     from sdcore.library.inputs import InputError, keep_inputs
     from sdcore.library.outputs import OutputError, save_image
 
-    target = devices.choose_device(device)
+    try:
+        target = devices.choose_device(device)
+    except ModelError as fault:
+        raise NoBackendError(str(fault)) from fault
     devices.make_present(target)
     if polite and target.type == "cpu":
         _step_back()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdcore.engine import answers
-from sdcore.engine.backend import Backend, LoadBackend, Model
+from sdcore.engine.backend import Backend, LoadBackend, Model, NoBackendError
 from sdcore.engine.faults import Fault, explain
 from sdcore.engine.messages import (
     PROTOCOL,
@@ -164,7 +164,8 @@ class Worker:
         backend, fault = self._guarded(lambda: self._load_backend(self._report_start))
         if backend is None:
             if fault is not None:
-                self._give_up(Fault(f"The engine could not start: {fault.message}", fatal=True))
+                said = fault.message if fault.foreseen else f"The engine could not start: {fault.message}"
+                self._give_up(Fault(said, fatal=True))
             return
         self._on_backend(backend)
         self._began = True
@@ -241,7 +242,8 @@ class Worker:
         except _Interrupted:
             fault = None
         except Exception as error:
-            fault = explain(error, (NoTraceError, FullMemoryError, *(backend.sentences if backend else ())))
+            sentences = backend.sentences if backend else (NoBackendError,)
+            fault = explain(error, (NoTraceError, FullMemoryError, *sentences))
             _log.error("%s", fault.message, exc_info=None if fault.foreseen else error)
         # Outside of the handler, whose traceback held on to the tensors of every frame.
         return None, fault if backend is None else _released(backend, fault)

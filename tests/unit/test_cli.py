@@ -272,6 +272,15 @@ def test_generate(generate: Callable[..., list[dict[str, Any]]], tmp_path: Path)
     assert read_pixels(first["path"]).tobytes() != read_pixels(second["path"]).tobytes()
 
 
+def test_a_device_that_is_not_there_is_said_in_its_own_sentence(
+    sd1_folder: Path, tmp_path: Path, same_log: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["generate", "x", "--model", str(sd1_folder), "--out", str(tmp_path), "--device", "foo"]
+    assert cli.main(asked) == 1
+    said = capsys.readouterr().err
+    assert said == "There is no device called 'foo': say auto, cpu, cuda or cuda:N.\n"
+
+
 def test_seeds_are_drawn_at_random_when_none_is_given(
     generate: Callable[..., list[dict[str, Any]]],
 ) -> None:

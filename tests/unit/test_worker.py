@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from sdcore.engine.backend import Backend, Report
+from sdcore.engine.backend import Backend, NoBackendError, Report
 from sdcore.engine.local import LocalClient, LocalEngine
 from sdcore.engine.messages import (
     AnyEvent,
@@ -309,6 +309,16 @@ def test_an_engine_that_cannot_start_says_so(core: FakeCore) -> None:
     assert isinstance(events[-1], EngineFailed)
     assert "no module named torch" in events[-1].message
     assert any(isinstance(event, JobFailed) for event in events)
+
+
+def test_what_was_asked_of_the_engine_and_is_not_there_is_one_sentence(core: FakeCore) -> None:
+    core.start_error = NoBackendError("There is no device called 'foo': say cpu.")
+    engine = LocalEngine(core.load)
+    client = engine.attach()
+    with engine:
+        failed = list(client)[-1]
+    assert isinstance(failed, EngineFailed)
+    assert failed.message == "There is no device called 'foo': say cpu."
 
 
 def test_bad_recipes_are_refused_before_they_queue(client: LocalClient) -> None:
