@@ -126,21 +126,23 @@ def _header(metadata: dict[str, str] | None) -> TraceHeader:
     header = msgspec.json.decode(text, type=TraceHeader)
     if header.version not in _READ:
         raise ValueError(f"version {header.version}")
-    return header
+    segments = tuple(msgspec.structs.replace(one, recipe=check(one.recipe)) for one in header.segments)
+    return msgspec.structs.replace(header, segments=segments)
 
 
 def _check(header: TraceHeader, shapes: dict[str, tuple[int, ...]], kinds: dict[str, str]) -> list[int]:
-    """The forward passes of each pass. Raises `ValueError` or `RecipeError` unless everything fits together."""
+    """The forward passes of each pass. Raises `ValueError` unless everything fits together."""
     starts = [segment.start for segment in header.segments]
     if not starts or starts[0] != 0 or starts != sorted(set(starts)):
         raise ValueError("the segments are out of order")
-    recipes = [check(segment.recipe) for segment in header.segments]
     expected: dict[str, tuple[int, ...]] = {}
     counts: list[int] = []
     for prefix, _ in zip(_PREFIXES, header.drawn, strict=False):
         count = shapes[f"{prefix}latents"][0] - 1
         guided = header.guided[sum(counts) : sum(counts) + count]
-        expected |= _expected(header.version, recipes[0].batch_size, prefix, shapes, sum(guided))
+        expected |= _expected(
+            header.version, header.segments[0].recipe.batch_size, prefix, shapes, sum(guided)
+        )
         counts.append(count)
     recorded = len(header.seconds)
     if min(counts, default=0) < 1 or sum(counts) != recorded or len(header.guided) != recorded:

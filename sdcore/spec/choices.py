@@ -40,6 +40,7 @@ class NamedChoice(msgspec.Struct, frozen=True):
 
     name: str
     summary: str
+    aliases: tuple[str, ...] = ()
 
 
 EMPHASIS_MEAN = "original"
@@ -58,7 +59,11 @@ RNG_CPU = "cpu"
 RNG_PHILOX = "gpu"
 RNGS: tuple[NamedChoice, ...] = (
     NamedChoice(RNG_CPU, "torch's generator on the CPU: a seed means the same image on every machine"),
-    NamedChoice(RNG_PHILOX, "Philox, as a CUDA GPU draws: for seeds brought from A1111, computed on the CPU"),
+    NamedChoice(
+        RNG_PHILOX,
+        "Philox, as a CUDA GPU draws: for seeds brought from A1111, computed on the CPU",
+        ("NV", "Philox", "cuda"),
+    ),
 )
 """Where noise comes from, the default first."""
 
@@ -216,6 +221,14 @@ def find_sampler(name: str) -> SamplerChoice | None:
 def find_schedule(name: str) -> ScheduleChoice | None:
     """The noise schedule that `name` means, by its own name or an alias, whatever the case; None if there is none."""
     return _SCHEDULES_BY_NAME.get(name.strip().casefold())
+
+
+def find_named(known: tuple[NamedChoice, ...], name: str) -> NamedChoice | None:
+    """The one of `known` that `name` means, by its own name or an alias, whatever the case; None if there is none."""
+    plain = name.strip().casefold()
+    return next(
+        (one for one in known if plain in (said.casefold() for said in (one.name, *one.aliases))), None
+    )
 
 
 _SAMPLERS_BY_NAME = {

@@ -129,6 +129,13 @@ _ACTS_WITH: Final = {
 }
 
 
+_NAMED: Final = {
+    "emphasis": choices.EMPHASES,
+    "rng": choices.RNGS,
+    "hires_upscaler": choices.UPSCALERS,
+}
+
+
 def at_rest(recipe: Recipe) -> frozenset[str]:
     """The fields of a recipe that add nothing to a plain run of a model: as they are in `Recipe()`, and so is what
     they would act with."""
@@ -165,7 +172,7 @@ class RecipeError(ValueError):
 
 
 def check(recipe: Recipe) -> Recipe:
-    """Return `recipe` with canonical sampler and schedule names; raise `RecipeError` if it cannot be run."""
+    """Return `recipe` with every name of `choices` as it is written there; raise `RecipeError` if it cannot be run."""
     problems = find_problems(recipe)
     if problems:
         raise RecipeError(problems)
@@ -173,7 +180,12 @@ def check(recipe: Recipe) -> Recipe:
     schedule = choices.find_schedule(recipe.schedule)
     assert sampler is not None  # find_problems saw to it
     assert schedule is not None
-    return msgspec.structs.replace(recipe, sampler=sampler.name, schedule=schedule.name)
+    named = {
+        field: found.name
+        for field, known in _NAMED.items()
+        if (found := choices.find_named(known, getattr(recipe, field))) is not None
+    }
+    return msgspec.structs.replace(recipe, sampler=sampler.name, schedule=schedule.name, **named)
 
 
 def find_problems(recipe: Recipe) -> list[Problem]:
@@ -189,9 +201,9 @@ def find_problems(recipe: Recipe) -> list[Problem]:
         _whole("batch_size", recipe.batch_size, 1, MAX_BATCH),
         *_sampling(recipe),
         _whole("clip_skip", recipe.clip_skip, 1, MAX_CLIP_SKIP),
-        _listed("emphasis", recipe.emphasis, choices.EMPHASES),
+        _listed("emphasis", recipe.emphasis),
         _real("guidance_rescale", recipe.guidance_rescale, 0.0, 1.0),
-        _listed("rng", recipe.rng, choices.RNGS),
+        _listed("rng", recipe.rng),
         *_images(recipe),
         *_enlarging(recipe),
         _whole("variation_seed", recipe.variation_seed, 0, MAX_SEED - MAX_BATCH),
@@ -240,9 +252,11 @@ def _real(field: str, value: float, least: float, most: float) -> Problem | None
     )
 
 
-def _listed(field: str, value: str, known: tuple[choices.NamedChoice, ...]) -> Problem | None:
-    names = [choice.name for choice in known]
-    return None if value in names else _unknown(field, value, names)
+def _listed(field: str, value: str) -> Problem | None:
+    known = _NAMED[field]
+    if choices.find_named(known, value) is not None:
+        return None
+    return _unknown(field, value, [choice.name for choice in known])
 
 
 def _turns(recipe: Recipe) -> Problem | None:
@@ -288,7 +302,7 @@ def _enlarging(recipe: Recipe) -> list[Problem | None]:
         _real("hires_scale", scale, 1.0, MAX_HIRES_SCALE),
         _whole("hires_steps", recipe.hires_steps, 0, MAX_STEPS),
         _real("hires_strength", recipe.hires_strength, LEAST_HIRES_STRENGTH, 1.0),
-        _listed("hires_upscaler", recipe.hires_upscaler, choices.UPSCALERS),
+        _listed("hires_upscaler", recipe.hires_upscaler),
     ]
     side = max(recipe.width, recipe.height)
     if problems[0] is None and side * scale > MAX_SIZE:

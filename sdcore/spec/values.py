@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from sdcore.spec.choices import NamedChoice
+from sdcore.spec.choices import NamedChoice, find_named
 from sdcore.spec.recipe import Turn
 
 Understand = Callable[[Any], dict[str, Any] | None]
@@ -56,12 +56,12 @@ def file_name(field: str) -> Understand:
     return lambda value: {field: name} if isinstance(value, str) and (name := as_name(value)) else None
 
 
-def choice(field: str, known: tuple[NamedChoice, ...], there: dict[str, str]) -> Understand:
-    """One of few names of ours; `there` has those that others write, by ours."""
-    ours = {one.name.casefold(): one.name for one in known}
-    ours |= {name.casefold(): our for our, name in there.items()}
+def choice(field: str, known: tuple[NamedChoice, ...]) -> Understand:
+    """One of few names, ours or those that others have for the same."""
     return lambda value: (
-        {field: ours[value.casefold()]} if isinstance(value, str) and value.casefold() in ours else None
+        {field: found.name}
+        if isinstance(value, str) and (found := find_named(known, value)) is not None
+        else None
     )
 
 

@@ -86,6 +86,14 @@ def test_seeds_as_a_gpu_draws_them_are_varied_one_by_one(
     assert replayed(second, capsys) == "identical\n"
 
 
+@pytest.mark.parametrize("rng", ["GPU", "nv", "Philox"])
+def test_names_are_taken_in_any_case_and_as_others_have_them(generate: Generate, rng: str) -> None:
+    named = ("--rng", rng, "--emphasis", "comfyui", "--hires", "1.5", "--hires-upscaler", "lanczos")
+    (made,) = generate("--sampler", "euler", *named)
+    names = ("rng", "emphasis", "hires_upscaler", "sampler")
+    assert tuple(made[name] for name in names) == ("gpu", "ComfyUI", "Lanczos", "Euler")
+
+
 def test_everything_that_was_asked_is_said(
     generate: Generate, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +122,7 @@ def test_everything_that_was_asked_is_said(
         (["--init", "/absent.png", "--strength", "1.5"], 2, "Strength must be 0 to 1"),
         (["--hires", "0.5"], 2, "Hires scale must be 1 to 8"),
         (["--hires", "2", "--hires-upscaler", "ESRGAN"], 2, "There is no hires upscaler"),
-        (["--rng", "cuda"], 2, "There is no rng called 'cuda'"),
+        (["--rng", "dice"], 2, "There is no rng called 'dice'"),
         (["--variation-strength", "2"], 2, "Variation strength must be 0 to 1"),
         (["--emphasis", "loud"], 2, "There is no emphasis called 'loud'"),
     ],

@@ -92,6 +92,17 @@ def test_a_trace_read_back_is_the_same(trace: Trace, model: Model, tmp_path: Pat
         assert all(same(one, other) for one, other in zip(read, original, strict=True))
 
 
+def test_a_trace_whose_recipe_says_a_name_in_another_way_is_forked(
+    trace: Trace, model: Model, tmp_path: Path
+) -> None:
+    path = trace.save(tmp_path / "run.trace.safetensors")
+    asked = msgspec.to_builtins(msgspec.structs.replace(trace.recipe, rng="CPU"))
+    damaged(path, segments=[{"start": 0, "recipe": asked}])
+    read = Trace.load(path, model)
+    assert read.recipe == trace.recipe
+    assert all(same(one, other) for one, other in zip(fork(read, 2), trace, strict=True))
+
+
 def test_a_fork_shares_its_past_and_follows_its_own_recipe(trace: Trace) -> None:
     forked = fork(trace, 2, prompt="a blue boat", guidance_scale=3.0)
     assert all(same(forked[k], trace[k]) for k in range(2))

@@ -19,14 +19,13 @@ from sdcore.spec.foreign.reading import Texts, facts, load_object, understand, w
 WRITER: Final = "InvokeAI"
 _MOST_DREAMT: Final = 16 * 1024
 
-_NOISE: Final = {choices.RNG_PHILOX: "cuda", choices.RNG_CPU: "cpu"}
 _FIELDS: Final[Mapping[str, values.Understand]] = {
     "positive_prompt": values.text("prompt"),
     "negative_prompt": values.text("negative_prompt"),
     "width": values.whole("width"),
     "height": values.whole("height"),
     "seed": values.seed("seed"),
-    "rand_device": values.choice("rng", choices.RNGS, _NOISE),
+    "rand_device": values.choice("rng", choices.RNGS),
     "cfg_scale": values.real("guidance_scale"),
     "guidance": values.real("guidance_scale"),
     "cfg_rescale_multiplier": values.real("guidance_rescale"),

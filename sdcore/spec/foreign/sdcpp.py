@@ -16,7 +16,7 @@ from sdcore.spec.foreign.reading import Texts, load
 
 WRITER: Final = "stable-diffusion.cpp"
 
-_RNGS: Final = values.choice("rng", choices.RNGS, {choices.RNG_PHILOX: "cuda", choices.RNG_CPU: "cpu"})
+_RNGS: Final = values.choice("rng", choices.RNGS)
 
 
 def read(text: str, texts: Texts) -> ImageFacts | None:

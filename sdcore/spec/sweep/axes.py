@@ -102,10 +102,11 @@ def _named(name: str, field: str, known: Callable[[Context], Iterable[str]], fin
 
 
 def _listed(name: str, field: str, known: tuple[choices.NamedChoice, ...], about: str) -> Axis:
-    by_name = {choice.name.casefold(): choice.name for choice in known}
-    return _named(
-        name, field, lambda context: by_name.values(), lambda text: by_name.get(text.casefold()), about
-    )
+    def find(text: str) -> str | None:
+        found = choices.find_named(known, text)
+        return found.name if found else None
+
+    return _named(name, field, lambda context: (one.name for one in known), find, about)
 
 
 def _path(name: str, field: str, about: str) -> Axis:
