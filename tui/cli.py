@@ -21,8 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a C locale is no reason to fail
+    given = sys.argv[1:] if arguments is None else arguments
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_joined(given))
     from tui.commands.console import FAILED, CommandError, complain
 
     try:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 parser.error(_NOT_THERE)
             from tui.commands import far
 
-            return far.run(options, sys.argv[1:] if arguments is None else arguments)
+            return far.run(options, given)
         module, _, function = options.run.partition(":")
         status: int = getattr(importlib.import_module(module), function or "run")(options)
     except CommandError as fault:
@@ -295,11 +296,33 @@ COMMANDS: Final = (
 )
 
 
+_TAKING: Final = frozenset(
+    flag
+    for command in COMMANDS
+    for option in command.options
+    for flag in option.flags
+    if flag.startswith("-") and "action" not in option.settings
+)
+"""The flags that a value follows."""
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """`--negative -x` as `--negative=-x`: argparse takes whatever begins with a dash for a flag."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in _TAKING and re.match("-[^-]", argument) and argument != "-h":
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 class _Parser(argparse.ArgumentParser):
-    """Reports wrong usage in text that is safe to show."""
+    """Reports wrong usage in one sentence that is safe to show."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(sanitise(message))
+        said = sanitise(message, newlines=False).removeprefix("argument ")
+        self.exit(2, f"{said}; see {self.prog} --help.\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -63,6 +63,12 @@ def test_every_command_is_there() -> None:
         ["generate", "x", "--steps", "0"],
         ["generate", "x", "--steps", "two"],
         ["generate", "x", "--size", "512"],
+        ["generate", "x", "--size", "60x64"],
+        ["generate", "x", "--clip-skip", "0"],
+        ["generate", "x", "--mask-blur", "-1"],
+        ["generate", "x", "--negative"],
+        ["generate", "x", "--negative", "--steps", "3"],
+        ["generate", "x", "y\n"],
         ["generate", "x", "--count", "0"],
         ["generate", "x", "--seed", "-2"],
         ["generate", "x", "--seed", "9" * 19],
@@ -76,7 +82,7 @@ def test_every_command_is_there() -> None:
         ["--host", "box", "gate", "x"],
     ],
 )
-def test_wrong_usage_is_status_2_and_said_on_stderr(
+def test_wrong_usage_is_status_2_and_one_sentence_on_stderr(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:
@@ -86,7 +92,8 @@ def test_wrong_usage_is_status_2_and_said_on_stderr(
     said = capsys.readouterr()
     assert status == 2
     assert said.out == ""
-    assert said.err.strip()
+    assert said.err.endswith((".\n", "?\n"))
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -270,6 +277,11 @@ def test_generate(generate: Callable[..., list[dict[str, Any]]], tmp_path: Path)
     recipe = read_image(first["path"]).recipe()
     assert (recipe.prompt, recipe.negative_prompt, recipe.width, recipe.steps) == ("a house", "fog", 64, 3)
     assert read_pixels(first["path"]).tobytes() != read_pixels(second["path"]).tobytes()
+
+
+def test_a_value_may_begin_with_a_dash(generate: Callable[..., list[dict[str, Any]]]) -> None:
+    (made,) = generate("--negative", "-x", "--seed", "-1")
+    assert made["negative_prompt"] == "-x"
 
 
 def test_a_device_that_is_not_there_is_said_in_its_own_sentence(
