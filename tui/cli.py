@@ -171,7 +171,18 @@ COMMANDS: Final = (
         (
             *RECIPE,
             _option(
-                "--count", type=_whole(1, 10_000), default=1, metavar="N", help="images, from seeds S, S+1, …"
+                "--count",
+                type=_whole(1, 10_000),
+                default=1,
+                metavar="N",
+                help="images, or batches of them, from seeds S, S+1, … (1)",
+            ),
+            _option(
+                "--batch",
+                type=_whole(1, 64),
+                default=1,
+                metavar="N",
+                help="images at once, each of a seed of its own (1)",
             ),
             _option("--out", metavar="DIR", help="save below this folder"),
             _COLOR,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -309,6 +310,21 @@ def test_replay(generate: Callable[..., list[dict[str, Any]]], capsys: pytest.Ca
     assert again != made["path"]
     assert read_pixels(again).tobytes() == read_pixels(made["path"]).tobytes()
     assert read_image(again).recipe() == read_image(made["path"]).recipe()
+
+
+def test_images_are_made_in_batches_and_made_again(
+    generate: Callable[..., list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = generate("--seed", "5", "--count", "2", "--batch", "2", "--sampler", "Euler a")
+    assert [(image["seed"], image["batch_size"]) for image in made] == [(5, 1), (6, 1), (7, 1), (8, 1)]
+    places = [read_image(image["path"]).extra["batch"] for image in made]
+    assert places == [{"size": 2, "index": index, "seed": seed} for seed in (5, 7) for index in (0, 1)]
+    assert cli.main(["inspect", made[3]["path"]]) == 0
+    said = capsys.readouterr().out
+    assert re.search("^batch +size 2 · index 1 · seed 7$", said, re.MULTILINE)
+    assert "batch size" not in said
+    assert cli.main(["replay", made[3]["path"], "--verify", "--device", "cpu"]) == 0
+    assert capsys.readouterr() == ("identical\n", "")
 
 
 def test_a_vae_at_a_path_or_of_a_model_is_found_again_from_another_folder(

@@ -27,18 +27,20 @@ RANDOM_SEEDS = 2**32
 
 
 def run(options: Namespace) -> int:
-    """Make the images one after another, each from a seed of its own, and print where each was saved."""
+    """Make the images one batch after another, each from a seed of its own, and print where each was saved."""
     settings, problems = load()
     for problem in problems:
         complain(problem)
-    recipe = recipe_of(options, options.model or settings.model, options.count)
+    recipe = recipe_of(options, options.model or settings.model, options.count, options.batch)
     folder = writable(Path(options.out).absolute() if options.out else settings.outputs_dir())
     words = Wildcards()
     _draw(recipe, words)  # what cannot be drawn is said before the engine starts
+    what = "image" if options.batch == 1 else "batch"
     with Maker(device=options.device, folder=folder) as maker:
         for index in range(options.count):
-            title = f"image {index + 1} of {options.count}" if options.count > 1 else "sampling"
-            drawn = _draw(recipe.for_image(index), words)
+            title = f"{what} {index + 1} of {options.count}" if options.count > 1 else "sampling"
+            first = recipe.for_image(index * options.batch)
+            drawn = _draw(first.whole_batch(0, options.batch), words)
             _tell(
                 maker.make(drawn.recipe, title, template=drawn.template),
                 as_json=options.json,
@@ -64,9 +66,9 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def recipe_of(options: Namespace, ref: str, count: int = 1) -> Recipe:
-    """What the command line asks for, of the model `ref`, in the model's own size unless it says another; the last of
-    `count` seeds is checked too.
+def recipe_of(options: Namespace, ref: str, count: int = 1, batch: int = 1) -> Recipe:
+    """What the command line asks for, of the model `ref`, in the model's own size unless it says another, the first of
+    `count` batches of `batch` images; the last seed is checked too.
 
     Raises `CommandError`.
     """
@@ -76,6 +78,7 @@ def recipe_of(options: Namespace, ref: str, count: int = 1) -> Recipe:
         steps=options.steps,
         guidance_scale=options.guidance,
         seed=secrets.randbelow(RANDOM_SEEDS) if options.seed == -1 else options.seed,
+        batch_size=batch,
         sampler=options.sampler,
         schedule=options.schedule,
         model=ref,
@@ -98,7 +101,7 @@ def recipe_of(options: Namespace, ref: str, count: int = 1) -> Recipe:
     if options.size:
         recipe = msgspec.structs.replace(recipe, width=options.size[0], height=options.size[1])
     try:
-        check(recipe.for_image(count - 1))
+        check(recipe.for_image(count * batch - 1))
         recipe = keep_inputs(check(recipe))
         model = described(ref)
     except RecipeError as fault:

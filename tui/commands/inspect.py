@@ -12,6 +12,8 @@ from sdcore.library.lineage import family, tree_line
 from sdcore.library.metadata import ImageFacts, MetadataError, facts_of, read_texts
 from tui.commands.console import CommandError, say, say_columns, say_json
 
+_ALONE: Final = ("batch_size", 1)
+"""What is true of every image by itself; the batch that it came from is told in its place."""
 _TOLD_BY_LINEAGE: Final = ("parent", "segments")
 
 
@@ -39,7 +41,9 @@ def _say_facts(facts: ImageFacts, file: str) -> None:
     said = msgspec.to_builtins(facts)
     extra, _ = said.pop("extra"), said.pop("exact")
     fields = [
-        (name.replace("_", " "), _text(value)) for name, value in said.items() if value not in (None, "", ())
+        (name.replace("_", " "), _text(value))
+        for name, value in said.items()
+        if value not in (None, "", ()) and (name, value) != _ALONE
     ]
     told = [
         (name, _text(value))
