@@ -107,6 +107,14 @@ def _size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        wanted = "numbers with commas between them are wanted, for example 14.6,7.1,2.5"
+        raise argparse.ArgumentTypeError(f"{wanted}, not {text!r}") from None
+
+
 _IMAGE: Final = _option("image", metavar="IMAGE", help="a PNG, JPEG or WebP file")
 _JSON: Final = _option("--json", action="store_true", help="one JSON object a line on stdout, nothing else")
 _MODEL: Final = _option("--model", metavar="REF", help="tiny, a folder, a file, a name or an id of the hub")
@@ -126,12 +134,14 @@ _READING: Final = "how the model is used"
 RECIPE: Final = (
     _option("prompt", metavar="PROMPT", help="what to make"),
     _option("--negative", default="", metavar="TEXT", help="what to keep out"),
-    _option("--steps", type=_whole(1, 1000), default=30, metavar="N", help="sampler steps (30)"),
+    _option("--steps", type=_whole(1, 1000), metavar="N", help="sampler steps (30, or one for each of --sigmas)"),
     _option("--guidance", type=float, default=7.5, metavar="G", help="guidance scale (7.5)"),
     _option("--seed", type=_whole(-1, 2**63 - 1), default=-1, metavar="S", help="-1 or absent: random"),
     _option("--size", type=_size, metavar="WxH", help="pixels, multiples of 8 (the model's own)"),
     _option("--sampler", default="LMS", metavar="NAME", help="see sdtui samplers (LMS)"),
-    _option("--schedule", default="automatic", metavar="NAME", help="see sdtui samplers (automatic)"),
+    _option("--schedule", metavar="NAME", help="see sdtui samplers (automatic, or custom with --sigmas)"),
+    _option("--sigmas", type=_numbers, default=(), metavar="LIST",
+            help="the noise at each step, highest first, for example 14.6,7.1,2.5"),
     _MODEL,
     _DEVICE,
     _option("--init", heading=_START, default="", metavar="IMAGE", help="start from this picture"),
@@ -151,7 +161,7 @@ RECIPE: Final = (
     _option("--variation-strength", heading=_NOISE, type=float, default=0.0, metavar="F",
             help="how far, 0 to 1 (0)"),
     _option("--rng", heading=_NOISE, default="cpu", metavar="NAME",
-            help="cpu, or gpu: as a CUDA GPU draws, for seeds from A1111 (cpu)"),
+            help="cpu, or gpu (NV, Philox): as a CUDA GPU draws, for seeds from A1111 (cpu)"),
     _option("--clip-skip", heading=_READING, type=_whole(1, 12), default=1, metavar="N",
             help="read the text encoder's N-th layer from its end (1)"),
     _option("--emphasis", heading=_READING, default="original", metavar="NAME",

@@ -337,6 +337,8 @@ def _custom_sigmas(recipe: Recipe, schedule: str) -> Problem | None:
     sigmas = recipe.sigmas
     if schedule != choices.CUSTOM:
         return Problem("sigmas", "A list of sigmas needs the schedule custom.") if sigmas else None
+    if not sigmas:
+        return Problem("sigmas", "The custom schedule follows sigmas of your own: list one for each step.")
     if len(sigmas) != recipe.steps:
         return Problem(
             "sigmas", f"The custom schedule needs one sigma a step: {recipe.steps}, not {len(sigmas)}."

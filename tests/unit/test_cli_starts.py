@@ -86,6 +86,17 @@ def test_seeds_as_a_gpu_draws_them_are_varied_one_by_one(
     assert replayed(second, capsys) == "identical\n"
 
 
+def test_sigmas_of_ones_own_are_the_schedule_and_its_steps(
+    sd1_folder: Path, tmp_path: Path, same_log: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--size", "64x64", "--model", str(sd1_folder), "--device", "cpu", "--out", str(tmp_path)]
+    asked = ["--sampler", "Euler", "--sigmas", "14.6,7.1,2.5,0.6", *small]
+    assert cli.main(["generate", "x", *asked, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["schedule"], made["steps"], made["sigmas"]) == ("custom", 4, [14.6, 7.1, 2.5, 0.6])
+    assert replayed(made, capsys) == "identical\n"
+
+
 @pytest.mark.parametrize("rng", ["GPU", "nv", "Philox"])
 def test_names_are_taken_in_any_case_and_as_others_have_them(generate: Generate, rng: str) -> None:
     named = ("--rng", rng, "--emphasis", "comfyui", "--hires", "1.5", "--hires-upscaler", "lanczos")

@@ -6,6 +6,7 @@ import secrets
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,7 @@ from sdcore.library.config import load
 from sdcore.library.inputs import InputError, keep_inputs
 from sdcore.library.metadata import read_pixels
 from sdcore.library.wildcards import Wildcards
+from sdcore.spec import choices
 from sdcore.spec.recipe import Recipe, RecipeError, check
 from sdcore.spec.sweep.drawing import DrawingError, Drawn, draw
 from tui.commands.console import USAGE, CommandError, complain, say, say_json
@@ -24,6 +26,8 @@ from tui.commands.show import print_image
 
 RANDOM_SEEDS = 2**32
 """Random seeds are drawn below this: what other programs take for a seed."""
+
+_PLAIN: Final = Recipe()
 
 
 def run(options: Namespace) -> int:
@@ -75,12 +79,13 @@ def recipe_of(options: Namespace, ref: str, count: int = 1, batch: int = 1) -> R
     recipe = Recipe(
         prompt=options.prompt,
         negative_prompt=options.negative,
-        steps=options.steps,
+        steps=options.steps or len(options.sigmas) or _PLAIN.steps,
         guidance_scale=options.guidance,
         seed=secrets.randbelow(RANDOM_SEEDS) if options.seed == -1 else options.seed,
         batch_size=batch,
         sampler=options.sampler,
-        schedule=options.schedule,
+        schedule=options.schedule or (choices.CUSTOM if options.sigmas else choices.AUTOMATIC),
+        sigmas=options.sigmas,
         model=ref,
         clip_skip=options.clip_skip,
         emphasis=options.emphasis,
