@@ -24,12 +24,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread the files of tests in a terminal evenly among the others: each has an app and an engine of its own, and
-    workers that all ran such files would starve them of the processor."""
+    workers that all ran such files would starve them of the processor. All go backwards, and so the tour is the first:
+    it is one long test, and begun near the end it would run on alone."""
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    inside = [path for path in files if path.parent.name == "terminal"]
-    order = [path for path in files if path.parent.name != "terminal"]
+    inside = [path for path in reversed(files) if path.parent.name == "terminal"]
+    order = [path for path in reversed(files) if path.parent.name != "terminal"]
     for number, path in enumerate(inside):
         order.insert(number * (len(order) + 1) // len(inside), path)
     items[:] = [item for path in order for item in files[path]]
