@@ -13,6 +13,8 @@ from urllib.parse import unquote
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CHUNK = 64 * 1024
+_LOOK = 0.01
+"""Seconds between two looks whether the hub is to end: every test waits for that."""
 
 
 class Hub:
@@ -95,7 +97,7 @@ def serve() -> Iterator[Hub]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     hub.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_LOOK,), daemon=True)
     thread.start()
     try:
         yield hub
