@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,17 @@ def recipe_for(picture: str, **changes: Any) -> Recipe:
     return Recipe(**(settings | changes))
 
 
-def official(kind: Any, folder: Path, recipe: Recipe, **given: Any) -> torch.Tensor:
-    """The final latents of an official pipeline, its scheduler set up here by hand."""
+@cache
+def pipeline(kind: Any, folder: Path) -> Any:
+    """An official pipeline; every run of it gets a scheduler of its own."""
     pipe = kind.from_pretrained(folder, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def official(kind: Any, folder: Path, recipe: Recipe, **given: Any) -> torch.Tensor:
+    """The final latents of an official pipeline, its scheduler set up here by hand."""
+    pipe = pipeline(kind, folder)
     name, settings = OFFICIAL[recipe.sampler]
     changes = settings | SCHEDULE_FLAGS[recipe.schedule]
     if name == "DPMSolverSDEScheduler":
