@@ -38,15 +38,12 @@ def _newest(days: list[Path], limit: int) -> list[Path]:
 
 
 def load_picture(paths: list[Path]) -> Image:
-    """The images of a batch as one RGB picture, side by side in rows; raises `MetadataError` or OSError."""
+    """The images of a batch as one RGB picture, side by side in rows; raises `MetadataError`."""
     from PIL import Image
 
-    from sdcore.library.metadata import open_image
+    from sdcore.library.metadata import read_pixels
 
-    images = []
-    for path in paths:
-        with open_image(path) as image:
-            images.append(image.convert("RGB"))
+    images = [read_pixels(path) for path in paths]
     if len(images) == 1:
         return images[0]
     columns = math.ceil(math.sqrt(len(images)))

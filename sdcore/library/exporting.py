@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from sdcore.atomic import write_new
 from sdcore.library import hidden, record, xmp
-from sdcore.library.metadata import BROKEN, MetadataError, facts_of, open_image, read_texts
+from sdcore.library.metadata import BROKEN, MetadataError, facts_of, in_bytes, open_image, read_texts
 from sdcore.library.outputs import text_chunks
 from sdcore.library.png import AS_PNG
 from sdcore.spec import infotext
@@ -73,7 +73,7 @@ def _picture(path: Path | str, format: Format) -> Image.Image:
     """The pixels, upright; a JPEG has no transparency, so white shows through."""
     with open_image(path) as image:
         try:
-            upright = ImageOps.exif_transpose(image)
+            upright = in_bytes(ImageOps.exif_transpose(image))
             clear = upright.has_transparency_data
             if not clear or format == "JPEG":
                 return _on_white(upright) if clear else upright.convert("RGB")

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from sdcore.atomic import write_atomically
 from sdcore.library import paths
-from sdcore.library.metadata import BROKEN, MetadataError, open_image
+from sdcore.library.metadata import BROKEN, MetadataError, in_bytes, open_image
 from sdcore.library.png import AS_PNG
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.sanitise import sanitise
@@ -105,6 +105,7 @@ def read_input(ref: Path | str) -> Image.Image:
 
 def _plain(image: Image.Image) -> Image.Image:
     """An image on white, as L where it is grey, else as RGB."""
+    image = in_bytes(image)
     if image.has_transparency_data:
         seen = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)

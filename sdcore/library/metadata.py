@@ -19,13 +19,16 @@ from sdcore.spec.foreign.reading import load_object
 from sdcore.spec.recipe import Recipe, at_rest
 from sdcore.spec.sanitise import sanitise
 
-__all__ = ["ImageFacts", "MetadataError", "facts_of", "open_image", "read_image", "read_pixels", "read_texts"]
+__all__ = [
+    "ImageFacts", "MetadataError", "facts_of", "in_bytes", "open_image", "read_image", "read_pixels", "read_texts",
+]  # fmt: skip
 
 _MOST_PIXELS: Final = 178_956_970
 """The pixels above which Pillow, too, refuses an image."""
 
 _FIELDS_OF_FACTS: Final = frozenset({"version", "recipe", "model_hash", "vae_hash"})
 """What of our own record is not among the extras."""
+_WIDE: Final = ("I;16", "I;16L", "I;16B", "I;16N")
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 _TELLING: Final = foreign.NAMES | {record.CHUNK}
@@ -107,6 +110,23 @@ def open_image(path: Path | str) -> Image.Image:
         raise _unreadable(name, fault) from fault
 
 
+def in_bytes(image: Image.Image) -> Image.Image:
+    """An image whose greys have 16 bits each as L, or as LA where one of them is transparent; any other as it is.
+
+    Pillow itself would take all but the darkest of them for white.
+    """
+    if image.mode not in _WIDE:
+        return image
+    wide = image.convert("I")
+    grey = wide.point([round(value / 257) for value in range(1 << 16)], "L")
+    clear = grey.info.pop("transparency", None)
+    if not isinstance(clear, int):
+        return grey
+    there = [255] * (1 << 16)
+    there[clear] = 0
+    return Image.merge("LA", (grey, wide.point(there, "L")))
+
+
 def _unreadable(name: str, fault: Exception) -> MetadataError:
     if isinstance(fault, BROKEN):
         return MetadataError(_damaged(name))
@@ -130,7 +150,7 @@ def read_pixels(path: Path | str) -> Image.Image:
     """The whole image at `path` as RGB; raises `MetadataError`."""
     with open_image(path) as image:
         try:
-            return image.convert("RGB")
+            return in_bytes(image).convert("RGB")
         except (OSError, MemoryError, *BROKEN) as fault:
             name = sanitise(str(path), newlines=False)
             raise MetadataError(f"{name} is cut off or damaged; its pixels cannot be read.") from fault

@@ -15,7 +15,7 @@ from typing import Final
 from PIL import Image, ImageOps
 
 from sdcore.library import paths
-from sdcore.library.metadata import BROKEN, MetadataError, open_image
+from sdcore.library.metadata import BROKEN, MetadataError, in_bytes, open_image
 from sdcore.library.pruning import prune
 
 LIMIT: Final = 512 * 1024 * 1024
@@ -95,7 +95,7 @@ def _make(path: Path | str, side: int) -> Image.Image | None:
             if image.format == "JPEG":
                 image.draft("RGB", (side, side))
             turned = ImageOps.exif_transpose(image) if image.format == "JPEG" else image
-            small = turned.convert("RGB")
+            small = in_bytes(turned).convert("RGB")
             small.thumbnail((side, side), Image.Resampling.BOX)
             return small
     except (OSError, MemoryError, MetadataError, Image.DecompressionBombError, *BROKEN):

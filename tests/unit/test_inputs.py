@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from sdcore.library.exporting import export
 from sdcore.library.inputs import InputError, input_path, input_size, keep_input, keep_inputs, read_input
+from sdcore.library.metadata import read_pixels
 from sdcore.library.paths import inputs_dir
+from sdcore.library.thumbnails import thumbnail
 from sdcore.spec.recipe import Recipe
 
 
@@ -54,6 +57,30 @@ def test_what_shines_through_is_on_white(tmp_path: Path) -> None:
     read = read_input(tmp_path / "a.png")
     assert [read.getpixel(at) for at in ((0, 0), (1, 1), (2, 2))] == [(255,) * 3, (10, 20, 30), (204,) * 3]
     assert keep_input(tmp_path / "a.png") == keep_input(read) == keep_input(image)
+
+
+def test_greys_of_sixteen_bits_are_seen_as_they_are(tmp_path: Path) -> None:
+    greys = {0: 0, 1000: 4, 32768: 128, 65535: 255}
+    deep = Image.new("I;16", (4, 1))
+    for x, value in enumerate(greys):
+        deep.putpixel((x, 0), value)
+    deep.save(tmp_path / "deep.png")
+    deep.save(tmp_path / "clear.png", transparency=1000)
+    shown = [(grey,) * 3 for grey in greys.values()]
+    read = read_input(tmp_path / "deep.png")
+    assert read.mode == "L"
+    assert [read.getpixel((x, 0)) for x in range(4)] == list(greys.values())
+    assert keep_input(deep) == keep_input(tmp_path / "deep.png") == keep_input(read)
+    seen = [
+        read_pixels(tmp_path / "deep.png"),
+        read_pixels(export(tmp_path / "deep.png", tmp_path / "x.png", "PNG")),
+    ]
+    thumb = thumbnail(tmp_path / "deep.png", (8, 8))
+    assert thumb is not None
+    assert [[one.getpixel((x, 0)) for x in range(4)] for one in seen] == [shown, shown]
+    assert abs(thumb.getpixel((2, 0))[0] - 128) < 8  # a JPEG
+    clear = read_input(tmp_path / "clear.png")
+    assert [clear.getpixel((x, 0)) for x in range(4)] == [shown[0], (255,) * 3, *shown[2:]]
 
 
 def test_the_pictures_of_a_recipe_are_kept(tmp_path: Path) -> None:
