@@ -35,6 +35,9 @@ BITS: Final[dict[str, int]] = {
 }  # fmt: skip
 """Bits of one element of each dtype (source: huggingface/safetensors, `tensor.rs`)."""
 
+READABLE: Final = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
+"""The dtypes of what is added to models that are read: LoRA files and textual inversions."""
+
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (
         b"PK",

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from sdcore.inversion_file import inversion_problem
 from sdcore.library.folders import FoundFile, Place, Stop, look_at, roots, walk
 from sdcore.library.hashes import sha256_of
 from sdcore.library.record import AddonUse
@@ -64,6 +65,8 @@ def _describe(file: FoundFile) -> Addon:
     problem = f"{_shown(file.name)} {file.problem}" if sniffed.problem and file.problem else file.problem
     if kind == "LoRA" and sniffed.layout not in ("", *_LAYOUTS):
         problem = f"{_shown(file.name)} is an {sniffed.layout}, a form that is not read yet."
+    if kind == "textual inversion" and header is not None:
+        problem = inversion_problem(file.path, header)
     return Addon(
         kind=kind,
         name=file.name,

@@ -69,10 +69,12 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class FoundFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of weights. `problem` is a sentence that says why it is not opened, "" if it may be."""
+    """A file of weights, `changed` last at that time (nanoseconds). `problem` is a sentence that says why it is not
+    opened, "" if it may be."""
 
     path: str
     bytes: int
+    changed: int
     sniffed: Sniffed
     problem: str = ""
 
@@ -159,7 +161,7 @@ def look_at(place: Place) -> FoundFile | None:
     if key not in _LOOKED_AT:
         if len(_LOOKED_AT) >= MAX_ENTRIES:
             _LOOKED_AT.clear()
-        _LOOKED_AT[key] = _look_at(place, about.st_size)
+        _LOOKED_AT[key] = _look_at(place, about)
     return _LOOKED_AT[key]
 
 
@@ -167,7 +169,7 @@ _LOOKED_AT: Final[dict[tuple[str, int, int, str], FoundFile]] = {}
 """What this process has looked at, by path, size and time of the last change."""
 
 
-def _look_at(place: Place, size: int) -> FoundFile:
+def _look_at(place: Place, about: os.stat_result) -> FoundFile:
     try:
         sniffed = sniff(read_header(place.path))
     except HeaderError as fault:
@@ -175,8 +177,12 @@ def _look_at(place: Place, size: int) -> FoundFile:
         unread = place.kind
         if unread == "unknown" and place.path.casefold().endswith((SUFFIX, ".ckpt")):
             unread = "checkpoint"
-        return FoundFile(path=place.path, bytes=size, sniffed=Sniffed(kind=unread), problem=str(fault))
-    return FoundFile(path=place.path, bytes=size, sniffed=sniffed, problem=sniffed.problem)
+        sniffed, problem = Sniffed(kind=unread), str(fault)
+    else:
+        problem = sniffed.problem
+    return FoundFile(
+        path=place.path, bytes=about.st_size, changed=about.st_mtime_ns, sniffed=sniffed, problem=problem
+    )
 
 
 def _absolute(folder: Path | str) -> Path:

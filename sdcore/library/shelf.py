@@ -15,6 +15,7 @@ from typing import Final
 from sdcore.library import paths
 from sdcore.library.addons import look_into, places
 from sdcore.library.folders import Place
+from sdcore.notices import Notices
 from sdcore.spec.found import Addon
 from sdcore.spec.recipe import Problem, RecipeError
 from sdcore.spec.sanitise import sanitise
@@ -37,7 +38,7 @@ class Shelf:
         self._clock = clock
         self._places: list[Place] = []
         self._good_until = -float("inf")
-        self._notices: dict[str, bool] = {}
+        self._notices = Notices()
 
     def lora(self, name: str, family: str) -> Addon:
         """The LoRA called `name` for a model of `family`; of several the first that fits, by path.
@@ -54,24 +55,35 @@ class Shelf:
         if len(fitting) > 1:
             folder = _shown(str(Path(fitting[0].path).parent))
             sentence = f"There are {len(fitting)} LoRAs called {_shown(name)}; the one in {folder} is used."
-            self._notices.setdefault(sentence, False)
+            self._notices.add(sentence)
         return fitting[0]
 
     def embeddings(self, family: str) -> Mapping[str, Addon]:
         """The textual inversions that fit models of `family`, by their names in lower case; of several of one name the
         first by path."""
-        small = [place for place in self._look() if 0 < _size(place) <= _MOST_BYTES]
         found: dict[str, Addon] = {}
-        for one in look_into(small):
-            if one.kind == "textual inversion" and not one.misfit(family):
+        for one in self._inversions():
+            if not one.misfit(family):
                 found.setdefault(one.name.casefold(), one)
+        return found
+
+    def unusable(self, family: str) -> Mapping[str, str]:
+        """Why the textual inversions of other names cannot be used with models of `family`, as sentences by name in
+        lower case."""
+        usable = self.embeddings(family)
+        found: dict[str, str] = {}
+        for one in self._inversions():
+            if (name := one.name.casefold()) not in usable:
+                found.setdefault(name, one.misfit(family))
         return found
 
     def notices(self) -> list[str]:
         """What a person should know, each sentence once."""
-        fresh = [sentence for sentence, told in self._notices.items() if not told]
-        self._notices.update(dict.fromkeys(fresh, True))
-        return fresh
+        return self._notices.take()
+
+    def _inversions(self) -> list[Addon]:
+        small = [place for place in self._look() if 0 < _size(place) <= _MOST_BYTES]
+        return [one for one in look_into(small) if one.kind == "textual inversion"]
 
     def _loras(self, name: str, *, anew: bool = False) -> list[Addon]:
         """Those called `name`: as it is written, else in any case of letters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from torch import Tensor
 
-from sdcore.diffusion.addons.inversion import FIRST_ID, MOST_VECTORS
-from sdcore.diffusion.addons.lora import AddonError
+from sdcore.diffusion.addons.inversion import FIRST_ID
 from sdcore.diffusion.conditioning import Conditioning
 from sdcore.diffusion.model import Model
-from sdcore.library.addons import places
+from sdcore.inversion_file import MOST_VECTORS
+from sdcore.library.addons import find_addons, places
 from sdcore.library.shelf import Shelf
 from sdcore.opening import open_model
 from sdcore.spec.found import Addon
@@ -37,6 +38,12 @@ class OneEmbedding(Shelf):
 
 def vectors(count: int, width: int = WIDTH, seed: int = 0) -> Tensor:
     return torch.randn(count, width, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def model(model: Model) -> Model:
+    """With add-ons of its own, which have told nobody anything."""
+    return dataclasses.replace(model, _addons=None)
 
 
 @pytest.fixture
@@ -135,29 +142,80 @@ def test_weights_act_on_them_as_on_words(model: Model, folder: Path) -> None:
     assert torch.equal(weighted[0, 4:], plain[0, 4:])
 
 
-def test_one_for_an_encoder_of_another_width_is_a_word(model: Model, folder: Path) -> None:
-    before = ids(model, "a style b")
-    save(folder / "style.safetensors", {"emb_params": vectors(2, SECOND)})
-    model.addons.connect(Shelf(lambda: places([str(folder)])))
-    assert ids(model, "a style b") == before
+def notices(model: Model, prompt: str) -> list[str]:
+    model.denoiser(Recipe(prompt=prompt, guidance_scale=3.0))
+    return model.addons.notices()
+
+
+def with_nan(dtype: torch.dtype) -> Tensor:
+    damaged = vectors(2)
+    damaged[1, 3] = torch.nan
+    return damaged.to(dtype)
 
 
 @pytest.mark.parametrize(
     ("tensors", "why"),
     [
-        ({"emb_params": vectors(MOST_VECTORS + 1)}, "1 to 75 vectors"),
-        ({"emb_params": torch.full((2, WIDTH), torch.nan)}, "vectors of numbers"),
-        ({"emb_params": torch.zeros(2, 2, WIDTH)}, "1 to 75 vectors"),
-        ({"clip_l": vectors(2), "clip_g": vectors(3, SECOND)}, "not as many"),
+        ({"emb_params": vectors(MOST_VECTORS + 1)}, "76 vectors, and a prompt has room for 75"),
+        *(({"emb_params": with_nan(dtype)}, "is damaged") for dtype in (
+            torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2, torch.float8_e4m3fn,
+        )),
+        ({"emb_params": vectors(2) / 0}, "is damaged"),
+        ({"emb_params": torch.zeros(2, 2, WIDTH)}, "no vectors"),
+        ({"emb_params": torch.zeros(2, WIDTH, dtype=torch.int32)}, "no numbers that sdtui reads"),
+        ({"clip_l": vectors(2), "clip_g": vectors(3, 1280)}, "not as many"),
     ],
-)
-def test_what_is_no_embedding_is_refused_where_it_is_named(
-    model: Model, folder: Path, tensors: dict[str, Tensor], why: str
+)  # fmt: skip
+@pytest.mark.parametrize("offered", [True, False])
+def test_what_cannot_be_used_is_words_and_that_is_said_once(
+    model: Model, folder: Path, tensors: dict[str, Tensor], why: str, offered: bool
 ) -> None:
-    model.addons.connect(OneEmbedding(save(folder / "style.safetensors", tensors)))
-    with pytest.raises(AddonError, match=why):
-        ids(model, "a style b")
-    assert ids(model, "a house")
+    before = ids(model, "a style b")
+    path = save(folder / "style.safetensors", tensors)
+    model.addons.connect(OneEmbedding(path) if offered else Shelf(lambda: places([str(folder)])))
+    assert ids(model, "a style b") == before
+    assert notices(model, "a house") == []
+    (notice,) = notices(model, "a STYLE b, (style:1.2)")
+    assert notice.startswith("The embedding style is not used: style ")
+    assert why in notice
+    assert notices(model, "another style") == []
+    (listed,) = find_addons([str(folder)])
+    assert f"The embedding style is not used: {listed.problem}" == notice
+
+
+def test_one_for_an_encoder_of_another_width_is_a_word(model: Model, folder: Path) -> None:
+    before = ids(model, "a style b")
+    save(folder / "style.safetensors", {"emb_params": vectors(2, SECOND)})
+    model.addons.connect(Shelf(lambda: places([str(folder)])))
+    assert ids(model, "a style b") == before
+    assert notices(model, "a style b") == [
+        f"The embedding style is not used: style has vectors of {SECOND} numbers, and those of the model's CLIP-L "
+        f"have {WIDTH}."
+    ]
+
+
+def test_a_pickle_and_one_for_other_models_say_so(model: Model, folder: Path) -> None:
+    (folder / "embeddings").mkdir()
+    (folder / "embeddings" / "neg.pt").write_bytes(b"PK\x03\x04" + bytes(100))
+    save(folder / "xl.safetensors", {"clip_l": vectors(1, 768), "clip_g": vectors(1, 1280)})
+    save(folder / "xl-hands.safetensors", {"emb_params": vectors(1)})
+    recipe = Recipe(prompt="xl-hands", negative_prompt="neg, xl", guidance_scale=3.0)
+    model.denoiser(recipe)
+    first, second = model.addons.notices()
+    assert first.startswith("The embedding neg is not used: ")
+    assert first.endswith("neg.pt is a pickle, which could run any code when it is opened; get the same weights as "
+                          "safetensors.")  # fmt: skip
+    assert second == "The embedding xl is not used: xl is for SDXL, and the model is SD1."
+    assert notices(model, "xl-hands") == []
+
+
+def test_a_file_that_was_damaged_is_used_when_it_is_whole(model: Model, folder: Path) -> None:
+    save(folder / "style.safetensors", {"emb_params": with_nan(torch.float32)})
+    assert ids(model, "style")[1] < FIRST_ID
+    save(folder / "style.safetensors", {"emb_params": vectors(2)})
+    assert ids(model, "style")[1] >= FIRST_ID
+    (listed,) = find_addons([str(folder)])
+    assert listed.problem == ""
 
 
 def test_a_file_that_is_replaced_is_read_again(model: Model, folder: Path) -> None:

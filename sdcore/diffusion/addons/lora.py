@@ -23,7 +23,7 @@ from sdcore.diffusion.addons.forms import FORMS, Form, Shape, axis_of, drawn_to
 from sdcore.diffusion.addons.layers import place_of
 from sdcore.spec.families import TextPart
 from sdcore.spec.sanitise import sanitise
-from sdcore.weights import Header, HeaderError, read_header
+from sdcore.weights import READABLE, Header, HeaderError, read_header
 
 Layers = Mapping[str, tuple[str, ...]]
 """Modules of a network by the names that LoRA files have for them, as `layers.layers_of` gives them."""
@@ -52,10 +52,6 @@ _OTHER_FORMS: Final = (
     ("lokr_", "a LoKr whose matrices are not all there"),
 )
 """Parts of names in files that change weights in other ways, and what these are called."""
-
-
-READABLE: Final = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
-"""The types of numbers (see `sdcore.weights.BITS`) that are read."""
 
 
 class AddonError(RuntimeError):

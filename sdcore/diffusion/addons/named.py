@@ -8,9 +8,12 @@ from typing import Any, Protocol
 from sdcore.diffusion.addons.attached import Attached, HeldNetwork, Use, use_of
 from sdcore.diffusion.addons.inversion import AddonFile, Inversions
 from sdcore.diffusion.denoiser import Network
+from sdcore.notices import Notices
 from sdcore.spec.families import family
 from sdcore.spec.prompt import Extra, take_extras
 from sdcore.spec.recipe import Problem, Recipe, RecipeError
+from sdcore.spec.sanitise import sanitise
+from sdcore.spec.words import names_in
 
 
 class AddonSource(Protocol):
@@ -22,6 +25,9 @@ class AddonSource(Protocol):
     def embeddings(self, family: str) -> Mapping[str, AddonFile]:
         """The textual inversions for models of a family, by their names in any case of letters."""
 
+    def unusable(self, family: str) -> Mapping[str, str]:
+        """Why the other textual inversions cannot be used with such models, as sentences by name."""
+
 
 class Nothing:
     """An `AddonSource` without files."""
@@ -32,6 +38,10 @@ class Nothing:
         raise RecipeError([Problem("prompt", missing)])
 
     def embeddings(self, family: str) -> Mapping[str, AddonFile]:
+        """None."""
+        return {}
+
+    def unusable(self, family: str) -> Mapping[str, str]:
         """None."""
         return {}
 
@@ -50,6 +60,7 @@ class Addons:
         self._family = family_name
         self._inversions = [one for one, _ in inversions]
         self._source: AddonSource = Nothing()
+        self._notices = Notices()
         parts = family(family_name).text
         for (inversion, width), part in zip(inversions, parts, strict=False):
             inversion.connect(lambda: self._source.embeddings(self._family), part, width)
@@ -59,17 +70,19 @@ class Addons:
         self._source = source
 
     def notices(self) -> list[str]:
-        """What a person should know of the files that were put in, each sentence once."""
-        return self.attached.notices()
+        """What a person should know of the files that the prompts of runs named, each sentence once."""
+        return [*self.attached.notices(), *self._notices.take()]
 
     def put_in(self, recipe: Recipe) -> tuple[Use, ...]:
         """Have the LoRA files that the recipe's prompts name in the networks' weights, and no others.
 
         Raises `RecipeError` for a name that there is not, `AddonError` for a file that cannot be used.
         """
-        extras = [*take_extras(recipe.prompt)[1], *take_extras(recipe.negative_prompt)[1]]
-        uses = tuple(self._use(extra) for extra in extras)
+        read = [take_extras(prompt) for prompt in (recipe.prompt, recipe.negative_prompt)]
+        uses = tuple(self._use(extra) for _, extras in read for extra in extras)
         self.attached.use(uses)
+        for text, _ in read:
+            self._look_for_unused(text)
         return uses
 
     def files(self, recipe: Recipe) -> tuple[AddonFile, ...]:
@@ -89,6 +102,17 @@ class Addons:
     def held(self, network: Network, uses: tuple[Use, ...]) -> Network:
         """The network with these in its weights at every pass."""
         return HeldNetwork(network, self.attached, uses)
+
+    def _look_for_unused(self, text: str) -> None:
+        """Have it told which of the textual inversions that a text names are words in it like others, and why."""
+        unusable = self._source.unusable(self._family)
+        named = names_in(text, {*unusable, *self._source.embeddings(self._family)})
+        problems = {name: unusable[name] for _, _, name in named if name in unusable}
+        for inversions in self._inversions:
+            problems = {**inversions.problems_in(text), **problems}
+        for name, problem in problems.items():
+            shown = sanitise(name, newlines=False)[:100]
+            self._notices.add(f"The embedding {shown} is not used: {problem}")
 
     def _use(self, extra: Extra) -> Use:
         file = self._source.lora(extra.name, self._family)
