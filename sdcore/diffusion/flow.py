@@ -35,6 +35,9 @@ to the least that was trained (SD3)."""
 PATCH: Final = 16
 """Pixels along a side of what a flow transformer takes as one token: the VAE's 8, times patches of 2."""
 
+_MOST: Final = 500
+"""The exponential of what is larger is soon no number any more."""
+
 Size = tuple[int, int]
 """Width and height of an image in pixels."""
 
@@ -71,9 +74,7 @@ def prepare_flow(
 ) -> Prepared:
     """The scheduler of a sampler on a schedule that it can follow for flow models, for an image of `size` (width,
     height) in pixels. Raises `ValueError` with one sentence when custom sigmas are no shares of noise, or when the
-    config cannot be so."""
-    if noise.get("shift", 1.0) <= 0:
-        raise ValueError(f"The model's noise levels cannot be shifted by a factor of {noise['shift']}.")
+    config says nothing for this size."""
     if schedule == choices.CUSTOM and sigmas[0] > 1:
         raise ValueError(f"Sigmas of a flow model are shares of noise, at most 1, not {sigmas[0]:g}.")
     scheduler = MAKERS[choice.name](_Asked(schedule, steps, sigmas, noise, size))
@@ -92,7 +93,12 @@ def dynamic_shift(noise: Mapping[str, Any], size: Size) -> float:
     low, high = noise.get("base_shift", 0.5), noise.get("max_shift", 1.15)
     slope = (high - low) / (most - least)
     tokens = (size[0] // PATCH) * (size[1] // PATCH)
-    return float(tokens * slope + (low - slope * least))
+    shift = float(tokens * slope + (low - slope * least))
+    if abs(shift) > _MOST:
+        raise ValueError(
+            f"The model's shift is beyond all bounds for an image of {size[0]}x{size[1]} pixels."
+        )
+    return shift
 
 
 def _euler(asked: _Asked) -> FlowMatchEulerDiscreteScheduler:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -21,14 +22,11 @@ from sdcore.diffusion.flow import FLOW_KEYS, Size, is_flow, prepare_flow
 from sdcore.diffusion.noise import BrownianNoise, drawing
 from sdcore.diffusion.schedulers import FLOW_PREDICTION, NOISE_KEYS, SD1_NOISE, Prepared, prepare
 from sdcore.diffusion.sending import scalars_stay
+from sdcore.diffusion.training_noise import check_noise
 from sdcore.spec import choices
 
 _LMS_ORDER: Final = 4
 """How many steps LMS looks back."""
-
-
-MAX_TRAINED: Final = 100_000
-"""Timesteps of a training beyond which a scheduler config is not believed."""
 
 
 class Sampler(Protocol):
@@ -98,14 +96,10 @@ def make_sampler(
 
     `noise` describes the training noise as a model's scheduler config does; for a flow model it may depend on the
     `size` (width, height) of the image in pixels. Raises `ValueError` with one sentence when the sampler cannot
-    follow the schedule or cannot take that many steps.
+    follow the schedule or cannot take that many steps, or when there can be no such training noise.
     """
     choice, followed = choices.find_sampler(name), choices.find_schedule(schedule)
-    trained = noise.get("num_train_timesteps", 1000)
-    if not isinstance(trained, int) or not 1 <= trained <= MAX_TRAINED:
-        raise ValueError(
-            f"The model says that it was trained with {str(trained)[:20]} timesteps, which cannot be."
-        )
+    check_noise(noise)
     flow = is_flow(noise)
     able = () if choice is None else choice.flow_schedules if flow else choice.schedules
     if choice is None or followed is None or followed.name not in able:
@@ -138,6 +132,10 @@ class DiffusersSampler:
         self.timesteps: list[float] = [float(t) for t in self._timesteps]
         self.alphas, self._sigmas = prepared.alphas[first:], prepared.sigmas[first:]
         self.sigmas = prepared.levels[first:]
+        if not all(map(math.isfinite, self.sigmas)):
+            raise ValueError(
+                "The noise that the model says it was trained under leaves no signal to begin with."
+            )
         whole = float(getattr(self.scheduler, "init_noise_sigma", 1.0))
         self.init_noise_sigma = self._sigmas[0] if skipped else whole
         if hasattr(self.scheduler, "sigmas") and not _all_differ(self.sigmas[: -1 : choice.evals_per_step]):

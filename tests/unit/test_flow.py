@@ -468,7 +468,8 @@ def test_a_picture_that_is_repainted_and_enlarged_can_be_forked_anywhere(
     [
         {"shift": 0}, {"shift": -3.0}, {"num_train_timesteps": 10**13}, {"num_train_timesteps": 0},
         {"num_train_timesteps": "many"}, {"use_dynamic_shifting": True, "max_image_seq_len": 256},
-        {"time_shift_type": "none"},
+        {"time_shift_type": "none"}, {"shift": "x"}, {"shift": None}, {"use_dynamic_shifting": True, "max_shift": "x"},
+        {"use_dynamic_shifting": True, "max_image_seq_len": 256.0001}, {"shift_terminal": 1},
     ],
     ids=lambda said: next(iter(said)),
 )  # fmt: skip

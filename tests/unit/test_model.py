@@ -80,6 +80,40 @@ def test_no_model_is_a_sentence(ref: str, tmp_path: Path, monkeypatch: pytest.Mo
         open_model(ref)
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"beta_start": "x"}, r'beta_start = "x", which must be a number between 0 and 1\.'),
+        ({"beta_end": 1.0}, "a number between 0 and 1"),
+        ({"beta_schedule": "foo"}, '"linear", "scaled_linear" or "squaredcos_cap_v2"'),
+        (
+            {"prediction_type": "sample"},
+            'prediction_type = "sample", which must be "epsilon" or "v_prediction"',
+        ),
+        ({"prediction_type": ["epsilon"]}, "prediction_type"),
+        ({"num_train_timesteps": True}, "a whole number from 1 to 100000"),
+        ({"num_train_timesteps": 10**13}, "a whole number from 1 to 100000"),
+        ({"trained_betas": [0.1, 0.2]}, "2 trained_betas for 1,000 timesteps"),
+        ({"trained_betas": [0.5, "\x1b[31m"]}, "numbers between 0 and 1"),
+        ({"rescale_betas_zero_snr": "no"}, "true or false"),
+        ({"beta_start": 0.9, "beta_end": 0.99}, "no signal"),
+    ],
+    ids=str,
+)
+def test_training_noise_that_cannot_be_is_a_sentence_before_another_model_goes(
+    copied: Path, said: dict[str, object], why: str
+) -> None:
+    path = copied / "scheduler" / "scheduler_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | said))
+    heard: list[str] = []
+    with pytest.raises(ModelError, match=why) as caught:
+        open_model(copied, device="cpu", checked=lambda: heard.append("checked"))
+    assert heard == []
+    assert "\x1b" not in str(caught.value)
+    assert str(caught.value).startswith("model cannot be loaded: The ")
+
+
 @pytest.mark.parametrize("device", ["cuda:99", "gpu", "cuda:x", "cpu:1"])
 def test_a_device_that_is_not_there_is_a_sentence(sd1_folder: Path, device: str) -> None:
     with pytest.raises(ModelError, match=r"device|cannot be used"):

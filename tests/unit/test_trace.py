@@ -242,6 +242,7 @@ def damaged(path: Path, **changes: object) -> None:
         {"guided": [True]},
         {"preview_factors": {"factors": [[1, 0, 0]]}},
         {"seconds": [0.1]},
+        {"training_noise": {"beta_schedule": "foo"}},
         {"latents": torch.zeros(2, 1, 4, 8, 8)},
         {"denoised": torch.zeros(6, 1, 4, 8, 9)},
         {"noise_pred_text": torch.zeros(6, 1, 4, 8, 8, dtype=torch.int64)},

@@ -53,9 +53,14 @@ class FolderSource:
         folder = self.folder / part.folder
         return plan(part, self._config(part.folder), WeightFiles(weights_of(folder)), folder)
 
-    def noise(self, network: Any) -> dict[str, Any]:
+    @property
+    def scheduler(self) -> dict[str, Any]:
         """The folder's scheduler config."""
         return read_json(self.folder / SCHEDULER)
+
+    def noise(self, network: Any) -> dict[str, Any]:
+        """The same: such a network is as its folder says."""
+        return self.scheduler
 
     def _has(self, part: Part) -> bool:
         named = self.index.get(part.folder)

@@ -94,13 +94,17 @@ class FileSource:
             f"diffusers keeps it, into the folder {self.path.with_suffix('') / part.folder}."
         )
 
-    def noise(self, network: Any) -> dict[str, Any]:
-        """The scheduler config beside the file or of its family, with the kind of prediction that is known or found."""
+    @property
+    def scheduler(self) -> dict[str, Any]:
+        """The scheduler config beside the file or of its family."""
         noise = config_of(self.family, "scheduler", self._folders)
+        return noise | ({"rescale_betas_zero_snr": True} if self._marks.zero_terminal_snr else {})
+
+    def noise(self, network: Any) -> dict[str, Any]:
+        """The scheduler config with the kind of prediction that is known or found."""
+        noise = self.scheduler
         if getattr(network.config, "guidance_embeds", True) is False and not self._has_scheduler:
             noise = dict(shipped(self.family, "scheduler_without_guidance"))
-        if self._marks.zero_terminal_snr:
-            noise["rescale_betas_zero_snr"] = True
         if kind := self._prediction(network):
             noise["prediction_type"] = kind
         side = _SIDES.get((self.family, noise.get("prediction_type", "")))

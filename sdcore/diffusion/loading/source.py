@@ -16,6 +16,7 @@ from sdcore.diffusion.loading.parts import ADAPTERS, NOISE, VAE, Part
 from sdcore.diffusion.loading.weights import Meter, Progress
 from sdcore.diffusion.model import Model, ModelError
 from sdcore.diffusion.preview import PreviewFactors
+from sdcore.diffusion.samplers import make_sampler
 from sdcore.spec.families import family
 
 
@@ -48,8 +49,13 @@ class Source(Protocol):
     def plan(self, part: Part) -> Plan:
         """The network that a part is, without its weights."""
 
+    @property
+    def scheduler(self) -> dict[str, Any]:
+        """The scheduler config that its files tell."""
+
     def noise(self, network: Any) -> dict[str, Any]:
-        """The scheduler config that the `network`, which is loaded, was trained under."""
+        """The scheduler config that the `network`, which is loaded, was trained under: `scheduler`, and what the
+        network shows besides."""
 
 
 def assemble(
@@ -74,6 +80,11 @@ def assemble(
     made = {part.folder: source.tokenizer(part) for part in source.parts if part.is_tokenizer}
     networks = [part for part in source.parts if not part.is_tokenizer]
     plans = [vae() if vae and part.folder == VAE else source.plan(part) for part in networks]
+    own_noise = NOISE.get(source.family, {})
+    try:
+        make_sampler("Euler", steps=1, noise={**source.scheduler, **own_noise})
+    except ValueError as error:
+        raise ModelError(f"{name} cannot be loaded: {error}") from error
     checked()
     kind = dtype or default_dtype(target, sum(plan.nbytes for plan in plans))
     meter = Meter(progress, sum(plan.nbytes for plan in plans))
@@ -88,7 +99,7 @@ def assemble(
             f"{name} cannot be loaded: {str(error).strip().partition(chr(10))[0][:200]}."
         ) from error
     adapter = ADAPTERS[source.family](made, source.index)
-    noise = {**source.noise(adapter.network), **NOISE.get(source.family, {})}
+    noise = {**source.noise(adapter.network), **own_noise}
     meter.end()
     shown = family(source.family)
     return Model(
