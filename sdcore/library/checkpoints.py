@@ -11,10 +11,22 @@ from typing import Any, Final
 
 from sdcore import tiny
 from sdcore.library.fingerprints import INPAINTING_CHANNELS
-from sdcore.library.folders import FoundFile, Place, Stop, expand, find_files, hub_id, look_at, roots, walk
+from sdcore.library.folders import (
+    FoundFile,
+    Place,
+    Root,
+    Stop,
+    expand,
+    find_files,
+    hub_id,
+    look_at,
+    roots,
+    walk,
+)
 from sdcore.model_folder import (
     INDEX,
     LAYOUTS,
+    Layout,
     entries_below,
     family_in,
     folder_problem,
@@ -49,7 +61,7 @@ def find_models(folders: Iterable[Path | str] = ()) -> list[ModelFile]:
 
 def models_in(folder: Path | str) -> list[ModelFile]:
     """The models in one folder and below it, by name; never fails."""
-    found = (_describe(place) for place in walk(expand(folder)))
+    found = (_describe(place) for place in _walk(expand(folder), None))
     return sorted(
         (model for model in found if model is not None), key=lambda model: (model.name.casefold(), model.path)
     )
@@ -92,7 +104,8 @@ def resolve(ref: str) -> Path:
     """The absolute path of the model that `ref` names. Raises `UnknownModelError`.
 
     It is "tiny" (the bundled one), the path of a folder or file, or the name of one of the models that `find_models`
-    lists, or the end of its path, if only one has it; a model in the cache of the Hugging Face hub has its id there.
+    lists, or the end of its path, if only one that can be loaded has it; a model in the cache of the Hugging Face hub
+    has its id there.
     """
     if ref == BUNDLED:
         return tiny.weights_folder()
@@ -134,9 +147,11 @@ def path_at(ref: str) -> Path | None:
 
 
 def _model_called(ref: str) -> Path | None:
-    """The model of that name, or with that end of its path. Raises `UnknownModelError` where several have it."""
-    places = {place.path: place for place in _known_places() if _answers_to(place, ref)}
-    found = sorted(path for path, place in places.items() if _describe(place) is not None)
+    """The model of that name, or with that end of its path: of several the one that can be loaded. Raises
+    `UnknownModelError` where several can."""
+    named = (_describe(place) for place in _known_places() if _answers_to(place, ref))
+    models = {model.path: model for model in named if model is not None}
+    found = sorted([path for path, model in models.items() if not model.problem] or models)
     if len(found) > 1:
         many = ", ".join(_shown(path) for path in found[:_SHOWN])
         raise UnknownModelError(f"{_shown(ref)!r} means {len(found)} models: {many}; name one by its path.")
@@ -165,8 +180,7 @@ def hashed_files(model: ModelFile) -> list[Path]:
     """The weights whose hash names the model: the file, or those of the folder's network."""
     if model.kind == "file":
         return [Path(model.path)]
-    pipeline = read_config(Path(model.path) / INDEX).get("_class_name")
-    layout = LAYOUTS.get(pipeline) if isinstance(pipeline, str) else None
+    layout = _layout_in(Path(model.path))
     return weights_of(Path(model.path) / layout.network) if layout else []
 
 
@@ -174,7 +188,26 @@ def _places(folders: Iterable[Path | str], stop: Stop | None) -> Iterator[Place]
     """Where models may be: `folders` themselves, those that are files, and what lies below all known folders."""
     given = [Path(folder).absolute() for folder in folders]
     yield from (Place(str(path), False, "checkpoint") for path in given if path.suffix.casefold() == SUFFIX)
-    yield from walk((*(root for path in given for root in expand(path)), *roots()), stop)
+    yield from _walk((*(root for path in given for root in expand(path)), *roots()), stop)
+
+
+def _walk(where: Iterable[Root], stop: Stop | None) -> Iterator[Place]:
+    return (place for place in walk(where, stop) if not _says_more_of_a_file(place))
+
+
+def _says_more_of_a_file(place: Place) -> bool:
+    """Whether a folder is no model, but says more of the single file beside it (see `configs.beside`): it has that
+    file's name, and no weights of a network."""
+    file = Path(f"{place.path.removesuffix('.config')}{SUFFIX}")
+    if not place.folder or not file.is_file():
+        return False
+    layout = _layout_in(Path(place.path))
+    return layout is not None and not weights_of(Path(place.path) / layout.network)
+
+
+def _layout_in(folder: Path) -> Layout | None:
+    pipeline = read_config(folder / INDEX).get("_class_name")
+    return LAYOUTS.get(pipeline) if isinstance(pipeline, str) else None
 
 
 def _known_places() -> Iterator[Place]:
@@ -230,11 +263,9 @@ _TEXTS: Final = frozenset(text for family in FAMILIES for text in family.text)
 
 
 def _folder(name: str, folder: Path) -> ModelFile | None:
-    index = read_config(folder / INDEX)
-    if "_class_name" not in index:
+    if "_class_name" not in read_config(folder / INDEX):
         return None
-    pipeline = index["_class_name"]
-    layout = LAYOUTS.get(pipeline) if isinstance(pipeline, str) else None
+    layout = _layout_in(folder)
     network = read_config(folder / layout.network / "config.json") if layout else {}
     family = family_in(layout, network) if layout else ""
     variant = variant_of(name)

@@ -14,7 +14,14 @@ from safetensors.numpy import save_file
 
 from sdcore import tiny
 from sdcore.library import config, paths
-from sdcore.library.checkpoints import UnknownModelError, describe, find_models, resolve, resolve_vae
+from sdcore.library.checkpoints import (
+    UnknownModelError,
+    describe,
+    find_models,
+    models_in,
+    resolve,
+    resolve_vae,
+)
 from sdcore.library.tokens import LIMIT, TokenCounter
 from tests.models import make_sd1, make_sd2, make_sdxl, make_single_file
 
@@ -144,6 +151,30 @@ def test_a_model_answers_to_its_name_and_to_the_end_of_its_path() -> None:
     with pytest.raises(UnknownModelError, match=r"means 2 models: .*SD1.*SDXL.*by its path"):
         resolve("good")
     assert resolve("sdxl/good") == good
+
+
+def test_a_folder_that_says_more_of_a_file_is_no_model_of_its_own() -> None:
+    models = paths.models_dir()
+    file = _file(models / "mine.safetensors", _UNET)
+    for name in ("mine", "mine.config"):
+        _model(models / name, {}, {})
+    assert resolve("mine") == file
+    assert [model.path for model in models_in(models)] == [str(file)]
+    assert [model.path for model in find_models()][1:] == [str(file)]
+    assert describe(str(models / "mine")).kind == "folder"  # who names it by its path learns what it lacks
+    _file(models / "mine" / "unet" / "diffusion_pytorch_model.safetensors", _UNET)
+    assert {model.kind for model in models_in(models)} == {"file", "folder"}
+
+
+def test_of_models_of_one_name_those_that_can_be_loaded_are_meant() -> None:
+    models = paths.models_dir()
+    good = _file(models / "a" / "good.safetensors", _UNET)
+    (models / "a" / "good.ckpt").write_bytes(b"\x80\x02")
+    _model(models / "b" / "good", {}, {})
+    assert resolve("good") == good
+    good.unlink()
+    with pytest.raises(UnknownModelError, match="means 2 models"):
+        resolve("good")
 
 
 def test_a_model_of_the_hub_is_called_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
