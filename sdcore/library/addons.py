@@ -73,6 +73,7 @@ def _describe(file: FoundFile) -> Addon:
         path=file.path,
         families=sniffed.families,
         bytes=file.bytes,
+        alias="" if header is None else header.metadata.get("ss_output_name", "").strip(),
         words=() if header is None else trigger_words(header.metadata),
         vectors=_vectors(header) if kind == "textual inversion" and header is not None else 0,
         problem=problem,

@@ -1,7 +1,7 @@
 """LoRA files and textual inversions as prompts name them. No torch.
 
 Names are looked up as AUTOMATIC1111's web UI does (`extensions-builtin/Lora/networks.py`): the file's stem, in any case
-of letters, in any folder below those of the settings.
+of letters, in any folder below those of the settings, else what its trainer called it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sdcore.notices import Notices
 from sdcore.spec.found import Addon
 from sdcore.spec.recipe import Problem, RecipeError
 from sdcore.spec.sanitise import sanitise
+from sdcore.weights import SUFFIX
 
 MAX_AGE: Final = 5.0
 """Seconds for which a walk through the folders counts at least."""
@@ -46,7 +47,7 @@ class Shelf:
         A name with a slash is the end of a path. For one that is not there the folders are walked through again.
         Raises `RecipeError` on the field "prompt".
         """
-        named = self._loras(name) or self._loras(name, anew=True)
+        named = self._loras(name) or self._loras(name, anew=True) or self._called_by_trainers(name)
         fitting = [one for one in named if not one.misfit(family)]
         if not named:
             raise RecipeError([Problem("prompt", self._unknown(name))])
@@ -86,13 +87,20 @@ class Shelf:
         return [one for one in look_into(small) if one.kind == "textual inversion"]
 
     def _loras(self, name: str, *, anew: bool = False) -> list[Addon]:
-        """Those called `name`: as it is written, else in any case of letters."""
+        """Those called `name`: as it is written, else in any case of letters; with or without its suffix."""
+        stem = name.strip()
+        stem = stem[: -len(SUFFIX)] if stem.casefold().endswith(SUFFIX) else stem
         for fold in (str, str.casefold):
-            ends = [fold(part) for part in name.strip().split("/")]
+            ends = [fold(part) for part in stem.split("/")]
             named = [place for place in self._look(anew=anew) if _ends(place, fold, len(ends)) == ends]
             if loras := [one for one in look_into(named) if one.kind == "LoRA"]:
                 return loras
         return []
+
+    def _called_by_trainers(self, name: str) -> list[Addon]:
+        wanted = name.strip().casefold()
+        named = [one for one in look_into(self._places) if one.kind == "LoRA" and one.alias]
+        return [one for one in named if one.alias.casefold() == wanted]
 
     def _look(self, *, anew: bool = False) -> list[Place]:
         began = self._clock()

@@ -53,7 +53,7 @@ class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Addon(msgspec.Struct, frozen=True, kw_only=True):
-    """A LoRA file or a textual inversion.
+    """A LoRA file or a textual inversion. `alias` is what its trainer called it.
 
     `families` are those of the models that it fits, none where that cannot be told. `words` are those that call forth
     what a LoRA was trained on, `vectors` counts the tokens that an inversion takes. `problem` completes "This file …"
@@ -65,6 +65,7 @@ class Addon(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     families: tuple[str, ...] = ()
     bytes: int = 0
+    alias: str = ""
     words: tuple[str, ...] = ()
     vectors: int = 0
     problem: str = ""

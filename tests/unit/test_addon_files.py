@@ -118,6 +118,16 @@ def test_of_several_the_first_that_fits_is_taken_and_that_is_said_once(models: P
     assert here.notices() == []
 
 
+def test_a_lora_answers_to_its_file_and_to_what_its_trainer_called_it(models: Path) -> None:
+    path = write_lora(models / "ink_v1.5.safetensors", ss_output_name="Ink Wash")
+    named = write_lora(models / "sub" / "other.safetensors", ss_output_name="ink_v1.5")
+    for name in ("ink_v1.5.safetensors", "INK_v1.5.Safetensors", "Ink Wash", " ink wash"):
+        assert shelf().lora(name, "SD1").path == str(path)
+    assert shelf().lora("sub/other.safetensors", "SD1").path == str(named)
+    write_lora(models / "nameless.safetensors")
+    assert "There is no LoRA called ' '" in sentence(shelf(), " ")
+
+
 def test_an_unknown_name_says_what_may_be_meant(models: Path) -> None:
     assert "put its file into" in sentence(shelf(), "ink")
     write_lora(models / "Watercolour.safetensors")
