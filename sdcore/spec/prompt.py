@@ -6,11 +6,11 @@ r"""What a prompt may say beyond its words: the grammar of AUTOMATIC1111's web U
     [a:b:0.4] [a:8] [a::8]            schedules: first a then b, a from then on, a until then
     [a|b|c]                           alternation: another one at every step
     a AND b:0.6                       composition: several prompts at once, each with its weight
-    <lora:name:0.8>                   taken out of the text, for whoever loads it
+    <lora:name:0.8>                   taken out of the text, for whoever loads it (see `prompt_extras`)
 
-Nothing here raises: what does not parse is text. Sources: `modules/prompt_parser.py`, `modules/extra_networks.py` and
-`extensions-builtin/Lora/extra_networks_lora.py` of that program. On purpose otherwise: a `|` outside of brackets does
-not turn off every schedule, a BREAK works inside of brackets, a weight is split from a prompt only where AND is.
+Nothing here raises: what does not parse is text. Source: `modules/prompt_parser.py` of that program. On purpose
+otherwise: a `|` outside of brackets does not turn off every schedule, a BREAK works inside of brackets, a weight is
+split from a prompt only where AND is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from sdcore.spec.prompt_schedule import NUMBER, Until, schedule
+from sdcore.spec.prompt_extras import Extra, take_extras
+from sdcore.spec.prompt_schedule import NUMBER, Until, held, schedule
 
 __all__ = [
     "BREAK", "Branch", "Break", "Extra", "Part", "Piece", "Prompt", "Stage", "Until", "Weighted",
@@ -30,30 +31,14 @@ __all__ = [
 
 ROUND_FACTOR: Final = 1.1
 SQUARE_FACTOR: Final = 1 / 1.1
-MAX_WEIGHT: Final = 1000.0
-"""The magnitude at which weights are held: far beyond what any model bears, and finite."""
 _DIGITS: Final = 9
 """Weights are rounded to so many decimals, so that 1.1 / 1.1 is 1."""
 
-EXTRA: Final = re.compile(rf"<(lora):([^<>:]+)((?::{NUMBER}){{0,2}})>")
-"""What `take_extras` takes: kind, name, and the numbers, each after a colon."""
 _AND: Final = re.compile(r"\bAND\b")
 _PART_WEIGHT: Final = re.compile(rf"\s*({NUMBER})\s*")
 _ATTENTION: Final = re.compile(rf"\\[()\[\]\\]?|[(\[\]]|:\s*({NUMBER})\s*\)|\)|\bBREAK\b")
 _OPENERS: Final = {")": "(", "]": "["}
 _FACTORS: Final = {"(": ROUND_FACTOR, "[": SQUARE_FACTOR}
-
-
-class Extra(msgspec.Struct, frozen=True):
-    """A network named in the prompt: `kind` is "lora"; `weights` holds none to two numbers, as they were written.
-
-    Without one the weight is 1; one is for the whole; of two the first is the text encoder's and the second the
-    denoiser's.
-    """
-
-    kind: str
-    name: str
-    weights: tuple[float, ...] = ()
 
 
 class Weighted(msgspec.Struct, frozen=True):
@@ -115,22 +100,7 @@ def parse(prompt: str, steps: int, *, composed: bool = True) -> Prompt:
     return Prompt(text, extras, branches)
 
 
-# -- extras and AND ------------------------------------------------------------------------------------------------
-
-
-def take_extras(prompt: str) -> tuple[str, tuple[Extra, ...]]:
-    """The prompt without its `<lora:name>`, `<lora:name:0.8>` and `<lora:name:0.8:0.6>`, and those in their order.
-
-    Anything else in angle brackets stays where it is.
-    """
-    found: list[Extra] = []
-
-    def take(match: re.Match[str]) -> str:
-        numbers = tuple(_held(float(number)) for number in match[3].split(":")[1:])
-        found.append(Extra(match[1], match[2], numbers))
-        return ""
-
-    return EXTRA.sub(take, prompt), tuple(found)
+# -- AND -----------------------------------------------------------------------------------------------------------
 
 
 def compose(text: str) -> tuple[Part, ...]:
@@ -152,7 +122,7 @@ def parts_of(text: str) -> list[tuple[int, int, int, float]]:
 def _part(text: str, start: int, end: int) -> tuple[int, int, int, float]:
     colon = text.rfind(":", start, end)
     number = _PART_WEIGHT.fullmatch(text, colon + 1, end) if colon >= 0 else None
-    stop, weight = (colon, _held(float(number[1]))) if number else (end, 1.0)
+    stop, weight = (colon, held(float(number[1]))) if number else (end, 1.0)
     return start, start + len(text[start:stop].rstrip()), end, weight
 
 
@@ -256,11 +226,7 @@ class WeightWalk:
         """Go past a bracket that opens or closes; other marks change nothing."""
         products = self._round if bracket.kind in "()" else self._square
         if bracket.kind in _FACTORS:
-            products.append(_held(products[-1] * bracket.factor))
+            products.append(held(products[-1] * bracket.factor))
         elif bracket.kind in _OPENERS:
             products.pop()
-        self.weight = round(_held(self._round[-1] * self._square[-1]), _DIGITS)
-
-
-def _held(value: float) -> float:
-    return max(-MAX_WEIGHT, min(MAX_WEIGHT, value))
+        self.weight = round(held(self._round[-1] * self._square[-1]), _DIGITS)

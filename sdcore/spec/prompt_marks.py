@@ -7,10 +7,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from sdcore.spec.prompt import EXTRA, Bracket, WeightWalk, brackets_of, parts_of
+from sdcore.spec.prompt import Bracket, WeightWalk, brackets_of, parts_of
+from sdcore.spec.prompt_extras import EXTRA, change_extra, number_text, unread_extras
 from sdcore.spec.prompt_schedule import groups_of
 
-SpanKind = Literal["weight", "schedule", "alternation", "and", "break", "escape", "extra", "open", "stray"]
+SpanKind = Literal[
+    "weight", "schedule", "alternation", "and", "break", "escape", "extra", "unread", "open", "stray"
+]
 
 _BETWEEN_WORDS: Final = re.compile(r"[\s.,\\/!?%^*;:{}=`~()\[\]<>|\"]")
 _NOT_WORDS: Final = frozenset({"AND", "BREAK"})
@@ -22,8 +25,9 @@ class Span(msgspec.Struct, frozen=True):
 
     "weight": words that count more or less than 1, and their brackets; `weight` says how much. "schedule" and
     "alternation": the marks that part their texts. "and" and "break": the word, and the weight that ends a part.
-    "escape": a mark taken as it is. "extra": a `<lora:…>`. "open": a bracket never closed, which counts to the end;
-    "stray": a closer with nothing to close, which is text.
+    "escape": a mark taken as it is. "extra": a `<lora:…>`; "unread": what was meant as one and is none, or the mark
+    that begins one that never ends, which is text. "open": a bracket never closed, which counts to the end; "stray": a
+    closer with nothing to close, which is text.
     """
 
     start: int
@@ -41,6 +45,9 @@ def spans(text: str) -> tuple[Span, ...]:
     words = EXTRA.sub(lambda match: " " * len(match[0]), text) if extras else text
     weighted: list[Span] = []
     marks = [Span(start, end, "extra") for start, end in extras]
+    for one in unread_extras(text):
+        end = one.end if text[one.end - 1] == ">" else one.start + 1
+        marks.append(Span(one.start, end, "unread"))
     parts = parts_of(words)
     for index, (start, end, stop, weight) in enumerate(parts):
         _read_part(words, start, end, weighted, marks)
@@ -143,10 +150,11 @@ class Edit(msgspec.Struct, frozen=True):
 def change_weight(text: str, start: int, end: int, delta: float) -> Edit | None:
     """Let what is selected, text[start:end], count `delta` more; None where there is nothing.
 
-    Without a selection that is the `<lora:…>`, the bracket or else the word around the cursor. A bracket whose weight
-    becomes 1 is taken away.
+    Without a selection that is the `<lora:…>`, the bracket or else the word around the cursor, or the `<lora:…>` before
+    it. A bracket whose weight becomes 1 is taken away.
     """
-    if start == end and (edit := _changed_extra(text, start, delta)):
+    edit = _changed_extra(text, start, delta) if start == end else None
+    if edit is not None and (start < edit.end or _word_at(text, start) is None):
         return edit
     while start < end and text[start].isspace():
         start += 1
@@ -167,13 +175,12 @@ def change_weight(text: str, start: int, end: int, delta: float) -> Edit | None:
 
 
 def _changed_extra(text: str, at: int, delta: float) -> Edit | None:
-    for match in EXTRA.finditer(text):
-        if match.start() < at < match.end():
-            numbers = [float(number) + delta for number in match[3].split(":")[1:]] or [1 + delta]
-            new = f"<{match[1]}:{match[2]}:{':'.join(map(_number, numbers))}>"
-            place = min(at, match.start() + len(new) - 1)
-            return Edit(*match.span(), new, (place, place))
-    return None
+    changed = change_extra(text, at, delta)
+    if changed is None:
+        return None
+    start, end, new = changed
+    place = start + len(new) if at == end else min(at, start + len(new) - 1)
+    return Edit(start, end, new, (place, place))
 
 
 def _bracket_at(text: str, start: int, end: int) -> Bracket | None:
@@ -207,9 +214,4 @@ def _word_at(text: str, at: int) -> tuple[int, int] | None:
 
 def _bracketed(inside: str, weight: float) -> tuple[str, int]:
     """The text with its weight, and how far in it begins."""
-    return (inside, 0) if _number(weight) == "1.0" else (f"({inside}:{_number(weight)})", 1)
-
-
-def _number(value: float) -> str:
-    shown = f"{round(value, 4) + 0.0:g}"
-    return shown if "." in shown or "e" in shown else f"{shown}.0"
+    return (inside, 0) if number_text(weight) == "1.0" else (f"({inside}:{number_text(weight)})", 1)

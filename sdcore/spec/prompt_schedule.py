@@ -21,10 +21,17 @@ MAX_STEP: Final = 1_000_000
 
 NUMBER: Final = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 """A number as prompts have it, for a regular expression."""
+MAX_WEIGHT: Final = 1000.0
+"""The magnitude at which weights are held: far beyond what any model bears, and finite."""
 
 _STRUCTURE: Final = re.compile(r"\\.?|[()\[\]:|]", re.DOTALL)
 _WHEN: Final = re.compile(rf"\s*({NUMBER}(?:[eE][+-]?[0-9]+)?)\s*")
 _OPENERS: Final = {")": "(", "]": "["}
+
+
+def held(weight: float) -> float:
+    """A weight, no larger than any may be."""
+    return max(-MAX_WEIGHT, min(MAX_WEIGHT, weight))
 
 
 class Until(msgspec.Struct, frozen=True):

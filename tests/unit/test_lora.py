@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from diffusers import DiffusionPipeline, FluxTransformer2DModel, LMSDiscreteScheduler, SD3Transformer2DModel
@@ -174,6 +176,31 @@ def test_text_encoder_and_network_have_weights_of_their_own(model: Model, lora: 
     attached.use([use_of(lora, "style", network=1.0, text=0.0)])
     assert same(plain["text_encoder"], weights_of([modules["text_encoder"]]))
     attached.use([])
+
+
+def test_of_its_ranks_the_first_count_alone(model: Model, tmp_path: Path) -> None:
+    matrices = lora_matrices(model.adapter.modules, rank=3, layers=everything)
+    first = {place: (down[:2], up[:, :2]) for place, (down, up) in matrices.items()}
+    save_kohya(tmp_path / "whole.safetensors", matrices, alpha=1.5)
+    save_kohya(tmp_path / "first.safetensors", first, alpha=1.0)
+    model.addons.connect(Shelf(lambda: places([str(tmp_path)])))
+    model.addons.put_in(msgspec.structs.replace(RECIPE, prompt="<lora:whole:0.5:dyn=2>"))
+    cut = weights_of(model.adapter.modules.values())
+    model.addons.put_in(msgspec.structs.replace(RECIPE, prompt="<lora:first:0.5>"))
+    assert same(cut, weights_of(model.adapter.modules.values()))
+    model.addons.put_in(RECIPE)
+
+
+def test_tags_that_are_read_as_words_are_told_once(model: Model, lora: Path) -> None:
+    own = dataclasses.replace(model, _addons=None)
+    own.addons.connect(Shelf(lambda: places([str(lora.parent)])))
+    asked = msgspec.structs.replace(RECIPE, prompt="a<lora:style:0,8>", negative_prompt="<hypernet:\x1b:1>")
+    for _ in range(2):
+        assert own.addons.put_in(asked) == ()
+    assert own.addons.notices() == [
+        "<lora:style:0,8> in the prompt is read as words: a weight is written with a point, as 0.8.",
+        "<hypernet:\ufffd:1> in the prompt is read as words: sdtui has no hypernetworks.",
+    ]
 
 
 def test_the_weights_stay_where_they_are(model: Model, lora: Path) -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from sdcore.spec.prompt import (
     BREAK,
-    MAX_WEIGHT,
     Branch,
     Extra,
     Part,
@@ -22,7 +21,8 @@ from sdcore.spec.prompt import (
     take_extras,
     weights,
 )
-from sdcore.spec.prompt_schedule import MAX_DEPTH, in_second_pass
+from sdcore.spec.prompt_extras import unread_extras
+from sdcore.spec.prompt_schedule import MAX_DEPTH, MAX_WEIGHT, in_second_pass
 from sdcore.spec.recipe import MAX_PROMPT
 
 MARKS = r"()[]\:|<>,.-+0123456789 aBREAKNDlora"
@@ -191,6 +191,49 @@ def test_extras_are_taken_out() -> None:
             Extra("lora", "z", (-1.0,)),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("tag", "extra"),
+    [
+        ("<lora:x:te=0.5:unet=1>", Extra("lora", "x", (0.5, 1.0))),
+        ("<lora:x:unet=.3>", Extra("lora", "x", (1.0, 0.3))),
+        ("<lora:x: te = 0.5 >", Extra("lora", "x", (0.5, 0.5))),
+        ("<lora:x:0.8:unet=0.2>", Extra("lora", "x", (0.8, 0.2))),
+        ("<lora:x:0.8:0.4:te=0.2>", Extra("lora", "x", (0.2, 0.4))),
+        ("<lora:x: 0.8:dyn=16>", Extra("lora", "x", (0.8,), 16)),
+        ("<lora:x:te=99999>", Extra("lora", "x", (MAX_WEIGHT, MAX_WEIGHT))),
+    ],
+)
+def test_weights_by_name(tag: str, extra: Extra) -> None:
+    assert take_extras(f"a {tag}cat") == ("a cat", (extra,))
+    assert list(unread_extras(tag)) == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [
+        ("<lora:x:0,8>", "a weight is written with a point, as 0.8"),
+        ("<lora:x:abc>", "its weights are no numbers"),
+        ("<lora:x:dyn=0>", "its weights are no numbers"),
+        ("<lora:a,b 1,2:x>", "its weights are no numbers"),
+        ("<lora:>", "a tag is written <lora:name:0.8>"),
+        ("<LoRA:x:1>", "a tag is written <lora:name:0.8>"),
+        ("<lyco:x:1>", "a tag is written <lora:name:0.8>"),
+        ("<hypernet:x:1>", "sdtui has no hypernetworks"),
+        ("<lora:", "it has no > at its end"),
+    ],
+)
+def test_what_was_meant_as_a_tag_says_why_it_is_none(tag: str, reason: str) -> None:
+    (found,) = unread_extras(f"a {tag}<lora:y:1>")
+    assert (found.start, found.end, found.reason) == (2, 2 + len(tag), reason)
+
+
+@pytest.mark.parametrize(
+    "text", ["<3", "<b>", "<lora:x:{0.5|1}>", "<lora:__any__:1,5>", "<lora:x:${w}>", "<lora>"]
+)
+def test_what_is_no_tag_or_still_to_be_drawn_is_not_complained_of(text: str) -> None:
+    assert list(unread_extras(text)) == []
 
 
 @pytest.mark.parametrize(

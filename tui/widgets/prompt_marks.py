@@ -20,8 +20,8 @@ WEAK: Final = ((0.7, "prompt--weakest"), (1.0, "prompt--weak"))
 """Component classes of words by the weight that they stay below, the lightest first."""
 MARKS: Final[dict[SpanKind, str]] = {
     "schedule": "prompt--change", "alternation": "prompt--change", "and": "prompt--command",
-    "break": "prompt--command", "escape": "prompt--escape", "extra": "prompt--extra", "open": "prompt--open",
-    "stray": "prompt--stray",
+    "break": "prompt--command", "escape": "prompt--escape", "extra": "prompt--extra",
+    "unread": "prompt--unread", "open": "prompt--open", "stray": "prompt--stray",
 }  # fmt: skip
 CHUNK_END: Final = "prompt--chunk"
 PARTS: Final = frozenset({name for _, name in (*STRONG, *WEAK)} | {*MARKS.values(), CHUNK_END})

@@ -8,7 +8,7 @@ or captured is lost, and what a weight was before is copied back, not computed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +32,8 @@ _ROOM: Final = 4
 
 @dataclass(frozen=True, order=True)
 class Use:
-    """A LoRA file as a run uses it: what its change of the network counts, and that of the text encoders.
+    """A LoRA file as a run uses it: what its change of the network counts, and that of the text encoders, and how many
+    of its ranks do, all where that is 0.
 
     `stamp` is the file's time and size, so that another file under the same path is another use.
     """
@@ -41,16 +42,17 @@ class Use:
     name: str
     network: float = 1.0
     text: float = 1.0
+    rank: int = 0
     stamp: tuple[int, int] = (0, 0)
 
 
-def use_of(path: str | Path, name: str, network: float = 1.0, text: float = 1.0) -> Use:
-    """The LoRA at `path`, called `name`, with these weights. Raises `AddonError` where there is no such file."""
+def use_of(path: str | Path, name: str, network: float = 1.0, text: float = 1.0, rank: int = 0) -> Use:
+    """The LoRA at `path`, called `name`, counting so much. Raises `AddonError` where there is no such file."""
     try:
         about = Path(path).stat()
     except (OSError, ValueError) as error:
         raise AddonError(f"The file of the LoRA {name[:100]} is gone; look for it again.") from error
-    return Use(str(path), name, network, text, (about.st_mtime_ns, about.st_size))
+    return Use(str(path), name, network, text, rank, (about.st_mtime_ns, about.st_size))
 
 
 class Attached:
@@ -118,7 +120,7 @@ class Attached:
                 self._notices.append(
                     f"{file.unmatched} of the {every} layers of {shown} are none of this model's; the others are used."
                 )
-            for layer in file.layers:
+            for layer in (whole.cut(use.rank) for whole in file.layers):
                 factor = use.network if layer.part == NETWORK else use.text
                 row = 0
                 for module in layer.modules:
@@ -178,12 +180,11 @@ class HeldNetwork:
 
 
 def _merged(uses: Iterable[Use]) -> tuple[Use, ...]:
-    """Each file once, in the order of their paths: a sum in floats depends on its order."""
-    by_file: dict[tuple[str, tuple[int, int]], Use] = {}
+    """Each file with so many ranks once, in the order of their paths: a sum in floats depends on its order."""
+    by_file: dict[tuple[str, int, tuple[int, int]], Use] = {}
     for use in uses:
-        known = by_file.get((use.path, use.stamp))
+        which = use.path, use.rank, use.stamp
+        known = by_file.get(which)
         network, text = (known.network, known.text) if known else (0.0, 0.0)
-        by_file[use.path, use.stamp] = Use(
-            use.path, use.name, use.network + network, use.text + text, use.stamp
-        )
+        by_file[which] = replace(use, network=use.network + network, text=use.text + text)
     return tuple(sorted(by_file.values()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +74,14 @@ class LoraLayer:
     scale: float
     magnitude: Tensor | None
     axis: int
+
+    def cut(self, rank: int) -> LoraLayer:
+        """The same with its first `rank` ranks alone, all of them where that is 0; of two plain matrices alone, all else
+        stays whole."""
+        if not rank or set(self.tensors) != {"down", "up"}:
+            return self
+        down, up = self.tensors["down"], self.tensors["up"]
+        return replace(self, tensors={"down": down[:rank], "up": up[:, :rank]})
 
     def change(self, weight: Tensor, row: int, factor: float) -> Tensor:
         """What it adds to the rows from `row` on, whose weight (float32) is given, where the file counts `factor`."""

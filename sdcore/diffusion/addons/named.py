@@ -10,7 +10,7 @@ from sdcore.diffusion.addons.inversion import AddonFile, Inversions
 from sdcore.diffusion.denoiser import Network
 from sdcore.notices import Notices
 from sdcore.spec.families import family
-from sdcore.spec.prompt import Extra, take_extras
+from sdcore.spec.prompt_extras import Extra, take_extras, unread_extras
 from sdcore.spec.recipe import Problem, Recipe, RecipeError
 from sdcore.spec.sanitise import sanitise
 from sdcore.spec.words import names_in
@@ -78,11 +78,12 @@ class Addons:
 
         Raises `RecipeError` for a name that there is not, `AddonError` for a file that cannot be used.
         """
-        read = [take_extras(prompt) for prompt in (recipe.prompt, recipe.negative_prompt)]
-        uses = tuple(self._use(extra) for _, extras in read for extra in extras)
+        prompts = recipe.prompt, recipe.negative_prompt
+        uses = tuple(self._use(extra) for prompt in prompts for extra in take_extras(prompt)[1])
         self.attached.use(uses)
-        for text, _ in read:
-            self._look_for_unused(text)
+        for prompt in prompts:
+            self._tell_of_unread_tags(prompt)
+            self._tell_of_unused_inversions(take_extras(prompt)[0])
         return uses
 
     def files(self, recipe: Recipe) -> tuple[AddonFile, ...]:
@@ -103,8 +104,12 @@ class Addons:
         """The network with these in its weights at every pass."""
         return HeldNetwork(network, self.attached, uses)
 
-    def _look_for_unused(self, text: str) -> None:
-        """Have it told which of the textual inversions that a text names are words in it like others, and why."""
+    def _tell_of_unread_tags(self, prompt: str) -> None:
+        for one in unread_extras(prompt):
+            shown = sanitise(prompt[one.start : one.end], newlines=False)[:100]
+            self._notices.add(f"{shown} in the prompt is read as words: {one.reason}.")
+
+    def _tell_of_unused_inversions(self, text: str) -> None:
         unusable = self._source.unusable(self._family)
         named = names_in(text, {*unusable, *self._source.embeddings(self._family)})
         problems = {name: unusable[name] for _, _, name in named if name in unusable}
@@ -117,4 +122,4 @@ class Addons:
     def _use(self, extra: Extra) -> Use:
         file = self._source.lora(extra.name, self._family)
         text, network = extra.weights if len(extra.weights) == 2 else (extra.weights or (1.0,))[:1] * 2
-        return use_of(file.path, file.name, network, text)
+        return use_of(file.path, file.name, network, text, extra.rank)
