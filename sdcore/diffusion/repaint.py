@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from PIL import Image, ImageFilter
@@ -29,10 +30,22 @@ def mask_for(recipe: Recipe, open_picture: OpenPicture) -> Image.Image:
     mask = fitted(picture, (recipe.width, recipe.height)).convert("L")
     mask = mask.filter(ImageFilter.GaussianBlur(recipe.mask_blur))
     if not bool(_binary(mask).any()):
-        raise MaskError(
-            "The mask has no white in it, so nothing would be repainted; paint what is to change."
-        )
+        lost = _what_became_of_white(picture, mask.size)
+        raise MaskError(f"{lost}, so nothing would be repainted; paint what is to change.")
     return mask
+
+
+def _what_became_of_white(picture: Image.Image, size: tuple[int, int]) -> str:
+    """Why nothing of a mask is white once it is `size` (width, height)."""
+    white = _binary(picture)[0, 0]
+    if not bool(white.any()):
+        return "The mask has no white in it"
+    height, width = white.shape
+    across = max(0, math.floor((width - height * size[0] / size[1]) / 2))
+    down = max(0, math.floor((height - width * size[1] / size[0]) / 2))
+    if not bool(white[down : height - down, across : width - across].any()):
+        return "The white of the mask lies where it is cut off at this size"
+    return "The white of the mask is too small at this size"
 
 
 def to_latent_mask(mask: Image.Image, size: tuple[int, int]) -> Tensor:

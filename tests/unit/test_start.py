@@ -321,6 +321,20 @@ def test_everything_is_in_the_precision_of_the_network(
     assert torch.isfinite(steps[-1].next_latents).all()
 
 
+@pytest.mark.parametrize(
+    ("spot", "said"),
+    [((800, 100), "is too small at this size"), ((5, 100), "lies where it is cut off at this size")],
+)
+def test_white_that_is_lost_on_the_way_is_not_denied(
+    model: Model, picture: str, tmp_path: Path, spot: tuple[int, int], said: str
+) -> None:
+    wide = Image.new("L", (1600, 200))
+    wide.putpixel(spot, 255)
+    wide.save(tmp_path / "wide.png")
+    with pytest.raises(MaskError, match=f"The white of the mask {said}, so nothing would be repainted"):
+        sample(model, recipe_for(picture, mask_image=str(tmp_path / "wide.png")))
+
+
 def test_a_mask_without_white_is_refused_in_a_sentence(model: Model, picture: str, tmp_path: Path) -> None:
     Image.new("L", (64, 64), 40).save(tmp_path / "black.png")
     with pytest.raises(MaskError, match="no white"):
