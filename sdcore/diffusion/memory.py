@@ -20,6 +20,7 @@ from torch import nn
 from sdcore.diffusion.guidance import guidance_for
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.rungs import Rung
+from sdcore.spec.prompt import compose, take_extras
 from sdcore.spec.recipe import Recipe
 
 PIXELS_DECODED: Final = 6.0
@@ -111,8 +112,7 @@ def needs(model: Footprint, recipe: Recipe, rung: Rung, images: int = 1) -> Need
 
     The text encoders' own passes are left out: beside the weights they are nothing."""
     width, height = recipe.final_size()
-    guided = guidance_for(recipe, model.family).needs_uncond
-    rows = recipe.batch_size * (2 if guided and not rung.split else 1)
+    rows = recipe.batch_size * (1 if rung.split else _rows(recipe, model.family))
     latents = width / model.downscale * height / model.downscale
     tile = rung.tile_for(recipe)
     decoded = min(width, tile) * min(height, tile) if tile else width * height
@@ -134,6 +134,13 @@ def needs(model: Footprint, recipe: Recipe, rung: Rung, images: int = 1) -> Need
         for weights, activations in zip(resident, held, strict=True)
     )
     return Needs(*stages)
+
+
+def _rows(recipe: Recipe, family: str) -> int:
+    """Predictions for one image in a forward pass: one for each prompt that AND joins, and the unconditional one where
+    guidance needs it, or AND, whose prompts are added to it."""
+    parts = len(compose(take_extras(recipe.prompt)[0]))
+    return parts + (parts > 1 or guidance_for(recipe, family).needs_uncond)
 
 
 def total(device: torch.device) -> int:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel, SD3Transformer2DModel, UNet2DConditionModel
@@ -13,6 +14,7 @@ from torch._subclasses import FakeTensorMode
 
 from sdcore.diffusion import memory
 from sdcore.diffusion.ladder import first_rung, rungs_for
+from sdcore.diffusion.loop import sample
 from sdcore.diffusion.memory import Footprint, Needs
 from sdcore.diffusion.model import Model
 from sdcore.diffusion.rungs import LADDER
@@ -190,6 +192,38 @@ def test_recordings_hold_the_memory_of_a_pass_in_every_stage() -> None:
 def test_without_guidance_there_is_nothing_to_split() -> None:
     free = Recipe(prompt="x", width=1024, height=1024, guidance_scale=1.0)
     assert on_rung("split guidance", free) == on_rung("whole", free)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "guidance", "rows"),
+    [
+        ("x", 1.0, 1),
+        ("x", 5.0, 2),
+        ("x AND y:0.5 AND z", 5.0, 4),
+        ("x AND y", 1.0, 3),
+        ("x<lora:a AND b:1>", 5.0, 2),
+        ("a sand y", 5.0, 2),
+    ],
+)
+def test_every_prompt_that_and_joins_is_a_row(prompt: str, guidance: float, rows: int) -> None:
+    fixed = sdxl_footprint().weights + memory._CUDA_RESERVE
+    recipe = msgspec.structs.replace(SQUARE, prompt=prompt, guidance_scale=guidance, batch_size=2)
+    one = on_rung("split guidance", recipe).step - fixed
+    assert on_rung("whole", recipe).step - fixed == pytest.approx(rows * one, abs=8)
+    assert one == pytest.approx(on_rung("split guidance").step * 2 - 2 * fixed, abs=8)
+
+
+def test_that_many_rows_are_what_a_network_is_given(model: Model) -> None:
+    rows: list[int] = []
+    hook = model.network.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
+    try:
+        for prompt, guidance in (("x", 1.0), ("x", 5.0), ("x AND y:0.5 AND z", 5.0), ("x AND y", 1.0)):
+            recipe = Recipe(prompt=prompt, width=64, height=64, steps=1, guidance_scale=guidance)
+            list(sample(model, recipe))
+            assert rows.pop() == memory._rows(recipe, model.family)
+            rows.clear()
+    finally:
+        hook.remove()
 
 
 @pytest.mark.parametrize(
