@@ -37,7 +37,7 @@ def settle(model: Model, recipe: Recipe) -> str:
     """Put the model on the rung that a run of the recipe begins with; returns what to say, nothing on the lowest."""
     if model.thrift.rung.placement == "layer by layer":
         offload.give_back(_networks_of(model))
-    available = memory.available(model.device)
+    available = memory.available(model.device) - model.addons.attached.bytes_on(model.device)
     rung, _ = first_rung(memory.footprint(model), recipe, model.device, available)
     stand_on(model, rung, recipe)
     return "" if rung is LADDER[0] else rung.notice

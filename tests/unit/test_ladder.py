@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from sdcore.diffusion import ladder, offload
+from sdcore.diffusion import ladder, memory, offload
+from sdcore.diffusion.addons.attached import use_of
 from sdcore.diffusion.ladder import climb, settle, stand_on
 from sdcore.diffusion.loop import sample
 from sdcore.diffusion.model import Model
@@ -19,6 +21,7 @@ from sdcore.diffusion.readings import Readings
 from sdcore.diffusion.rungs import LADDER, Rung
 from sdcore.diffusion.speed import Faster
 from sdcore.spec.recipe import Recipe
+from tests.models.addons import lora_matrices, save_kohya
 
 RECIPE = Recipe(prompt="a red house", width=256, height=64, steps=2, seed=3, sampler="Euler")
 
@@ -217,6 +220,27 @@ def test_a_run_settles_on_a_rung_of_its_own(low: Model, monkeypatch: pytest.Monk
     monkeypatch.setattr(ladder.memory, "available", lambda device: 0)
     assert settle(low, RECIPE) == rung("tiled VAE").notice
     assert low.vae.use_tiling
+
+
+def test_weights_that_a_lora_has_put_aside_take_memory(
+    low: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = memory.needs(memory.footprint(low), RECIPE, LADDER[0]).peak
+    monkeypatch.setattr(ladder.memory, "available", lambda device: needed)
+    assert settle(low, RECIPE) == ""
+    matrices = lora_matrices(low.adapter.modules)
+    path = save_kohya(tmp_path / "style.safetensors", matrices)
+    attached = low.addons.attached
+    attached.use([use_of(path, "style")])
+    changed = [low.adapter.modules[part].get_submodule(layer).weight for part, layer in matrices]
+    try:
+        assert attached.bytes_on(low.device) == sum(weight.nbytes for weight in changed) > 0
+        assert settle(low, RECIPE) == low.thrift.rung.notice
+        assert low.thrift.rung is not LADDER[0]
+    finally:
+        attached.use([])
+    assert attached.bytes_on(low.device) == 0
+    assert settle(low, RECIPE) == ""
 
 
 def test_there_is_a_sentence_for_every_rung() -> None:

@@ -141,6 +141,10 @@ class Attached:
         weight.copy_(changed)
         return torch.isfinite(weight).all()
 
+    def bytes_on(self, device: torch.device) -> int:
+        """Bytes of original weights that are kept on a device."""
+        return sum(kept.nbytes for kept in self._originals.values() if kept.device == device)
+
     def leave_the_device(self) -> None:
         """Keep the original weights in the machine's memory: that of the device is short."""
         self._originals = {place: kept.to("cpu") for place, kept in self._originals.items()}
