@@ -71,11 +71,12 @@ class Shelf:
     def unusable(self, family: str) -> Mapping[str, str]:
         """Why the textual inversions of other names cannot be used with models of `family`, as sentences by name in
         lower case."""
-        usable = self.embeddings(family)
+        misfits = [(one.name.casefold(), one.misfit(family)) for one in self._inversions()]
+        usable = {name for name, misfit in misfits if not misfit}
         found: dict[str, str] = {}
-        for one in self._inversions():
-            if (name := one.name.casefold()) not in usable:
-                found.setdefault(name, one.misfit(family))
+        for name, misfit in misfits:
+            if name not in usable:
+                found.setdefault(name, misfit)
         return found
 
     def notices(self) -> list[str]:

@@ -83,7 +83,7 @@ class Addons:
         self.attached.use(uses)
         for prompt in prompts:
             self._tell_of_unread_tags(prompt)
-            self._tell_of_unused_inversions(take_extras(prompt)[0])
+        self._tell_of_unused_inversions([take_extras(prompt)[0] for prompt in prompts])
         return uses
 
     def files(self, recipe: Recipe) -> tuple[AddonFile, ...]:
@@ -109,12 +109,14 @@ class Addons:
             shown = sanitise(prompt[one.start : one.end], newlines=False)[:100]
             self._notices.add(f"{shown} in the prompt is read as words: {one.reason}.")
 
-    def _tell_of_unused_inversions(self, text: str) -> None:
+    def _tell_of_unused_inversions(self, texts: Sequence[str]) -> None:
         unusable = self._source.unusable(self._family)
-        named = names_in(text, {*unusable, *self._source.embeddings(self._family)})
-        problems = {name: unusable[name] for _, _, name in named if name in unusable}
-        for inversions in self._inversions:
-            problems = {**inversions.problems_in(text), **problems}
+        names = {*unusable, *self._source.embeddings(self._family)}
+        problems: dict[str, str] = {}
+        for text in texts:
+            for inversions in self._inversions:
+                problems |= inversions.problems_in(text)
+            problems |= {name: unusable[name] for _, _, name in names_in(text, names) if name in unusable}
         for name, problem in problems.items():
             shown = sanitise(name, newlines=False)[:100]
             self._notices.add(f"The embedding {shown} is not used: {problem}")
