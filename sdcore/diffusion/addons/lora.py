@@ -76,8 +76,8 @@ class LoraLayer:
     axis: int
 
     def cut(self, rank: int) -> LoraLayer:
-        """The same with its first `rank` ranks alone, all of them where that is 0; of two plain matrices alone, all else
-        stays whole."""
+        """The same with its first `rank` ranks alone, all of them where that is 0. What is not two plain matrices stays
+        whole."""
         if not rank or set(self.tensors) != {"down", "up"}:
             return self
         down, up = self.tensors["down"], self.tensors["up"]
