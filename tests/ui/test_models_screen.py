@@ -144,6 +144,29 @@ async def test_memory_is_told_for_the_device(make_app: MakeApp, engine: FakeEngi
         assert lines(screen)[0].endswith("offloads ")
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_however_many_models_there_are_the_facts_and_the_folder_are_seen(
+    size: tuple[int, int], make_app: MakeApp, engine: FakeEngine, home: Path
+) -> None:
+    for number in range(60):
+        sparse(home / f"model {number:02}.safetensors", SD1)
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        screen = await show(app, pilot, engine)
+        await pilot.press("end")
+        await pilot.press("ctrl+o")
+        await settle(app, pilot)
+        inside = screen.query_one("#models").content_region
+        for part in ("#model-titles", "#model-list", "#model-facts", "#model-folder"):
+            region = screen.query_one(part).region
+            assert region.height
+            assert inside.contains_region(region), part
+        assert screen.query_one(ModelFacts).size.height >= 5
+        picked = screen.query_one(ChoiceList)
+        assert picked.highlighted == len(picked.options) - 1
+        assert picked.max_scroll_y == picked.scroll_y
+
+
 async def test_the_row_of_the_model_opens_it(make_app: MakeApp, engine: FakeEngine, home: Path) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:

@@ -52,7 +52,9 @@ class ChoiceList(OptionList, inherit_bindings=False):
         return self._room - _PADDING
 
     def on_resize(self) -> None:
-        """Say it where another room was measured: a list that grows has a scrollbar before it has grown."""
+        """Keep the cursor in sight. Say it where another room was measured: a list that grows has a scrollbar before it
+        has grown."""
+        self.scroll_to_highlight()
         if self._room not in (0, self.scrollable_content_region.width):
             self.post_message(self.RoomChanged())
 

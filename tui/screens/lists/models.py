@@ -61,8 +61,9 @@ class Models(Narrowed[str], inherit_bindings=False):
         with Vertical(id="models"):
             yield Static(id="model-titles")
             yield ChoiceList(id="model-list", markup=False)
-            yield ModelFacts(id="model-facts")
-            yield FolderLine(id="model-folder")
+            with Vertical(id="model-foot"):
+                yield ModelFacts(id="model-facts")
+                yield FolderLine(id="model-folder")
 
     def on_mount(self) -> None:
         """Begin to look."""
