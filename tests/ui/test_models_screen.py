@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 from sdcore import tiny
 from sdcore.engine import messages as m
 from sdcore.library import config, paths
+from sdcore.spec.found import ModelFile
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.model_files import SD1, fill_home, sparse
@@ -165,6 +167,26 @@ async def test_however_many_models_there_are_the_facts_and_the_folder_are_seen(
         picked = screen.query_one(ChoiceList)
         assert picked.highlighted == len(picked.options) - 1
         assert picked.max_scroll_y == picked.scroll_y
+
+
+async def test_facts_that_come_late_are_not_shown_under_a_list_without_their_model(
+    make_app: MakeApp, engine: FakeEngine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await show(app, pilot, engine)
+        reckoned = asyncio.Event()
+
+        async def hash_of(model: ModelFile) -> str:
+            await reckoned.wait()
+            return "0123456789"
+
+        monkeypatch.setattr(app.stock, "hash_of", hash_of)
+        await pilot.press("down", *"xyz")
+        assert lines(screen) == ["Nothing fits what you typed; Backspace takes letters back."]
+        reckoned.set()
+        await settle(app, pilot)
+        assert facts(screen) == ""
 
 
 async def test_the_row_of_the_model_opens_it(make_app: MakeApp, engine: FakeEngine, home: Path) -> None:

@@ -116,9 +116,15 @@ class Models(Narrowed[str], inherit_bindings=False):
         else:
             self.dismiss(model.ref)
 
+    @property
+    def _highlighted(self) -> ModelFile | None:
+        return next((model for model in self._shown if model.path == self._at), None)
+
     async def _tell(self) -> None:
-        model = next((model for model in self._shown if model.path == self._at), None)
+        model = self._highlighted
         known = await self._stock.hash_of(model) if model else ""
+        if model != self._highlighted:
+            return  # another was typed for meanwhile, or one that there is not
         for facts in self.query(ModelFacts):  # none where the screen was closed meanwhile
             facts.show(model, self._device, known)
 
