@@ -249,6 +249,23 @@ async def test_seeds(make_app: MakeApp, engine: FakeEngine) -> None:
         assert app.studio.parameters.texts["seed"] == str(seeds[6])
 
 
+async def test_what_is_refused_leaves_the_seed_of_the_last_image(
+    make_app: MakeApp, engine: FakeEngine
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("enter")
+        app.studio.parameters.set_texts({"steps": "0"})
+        await pilot.press("enter", "ctrl+n")
+        assert app.studio.parameters.texts["seed"] == str(FIRST_SEED)
+        app.studio.parameters.set_texts({"steps": "30"})
+        await pilot.press("ctrl+g")
+        assert [recipe.seed for recipe in generated(engine)] == [FIRST_SEED, FIRST_SEED]
+        app.studio.parameters.set_texts({"seed": "no number"})
+        await pilot.press("ctrl+n")
+        assert len(generated(engine)) == 3
+
+
 async def test_a_typed_seed_is_locked(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import secrets
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
-from textual.widget import Widget
 
 from sdcore.engine import messages as m
-from sdcore.spec.lineage import Origin
 from sdcore.spec.recipe import Recipe
 from tui import drafts
 from tui.actions import Moment, bindings, footer
 from tui.once_begun import once_begun
 from tui.screens.inspector.inspecting import source_of
+from tui.screens.studio.asking import Asking
 from tui.screens.studio.counting import Counting
 from tui.screens.studio.drafting import Drafting
 from tui.screens.studio.gallery import Gallery
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
     from tui.widgets.canvas import Canvas
     from tui.widgets.recent import Recent
 
-_SEEDS: Final = 2**32
 _PROMPT_HELP = (
     "What the image should show. Enter generates, ^J begins a new line; at the first and last line ↑ and ↓ "
     "walk the prompts used before, ^R searches them. Words that go on with what you write are suggested: ⇥ takes the "
@@ -77,6 +74,7 @@ class Studio(WordKeys, inherit_bindings=False):
         self.outputs = outputs
         self.gallery = Gallery(self, outputs)
         self.starting = Starting(self)
+        self.asking = Asking(self)
         self.choosing = ModelChoice(self)
         self.ready = asyncio.Event()
         """Set when everything that the first paint does not wait for is there."""
@@ -250,44 +248,15 @@ class Studio(WordKeys, inherit_bindings=False):
 
     def action_generate(self) -> None:
         """Queue the recipe; a seed that was used gives way to a new one unless it is locked."""
-        panel = self.parameters
-        self._submit(new_seed=panel.seed_used and not panel.seed_locked)
+        self.asking.generate()
 
     def action_new_seed(self) -> None:
         """Queue the recipe with a new seed."""
-        self._submit(new_seed=True)
+        self.asking.queue(new_seed=True)
 
     def action_again(self) -> None:
         """Queue the recipe with the seed as it is."""
-        self._submit(new_seed=False)
-
-    def _submit(self, *, new_seed: bool) -> None:
-        if self.view.engine_dead:
-            self.app.open_engine()
-        if new_seed:
-            self.parameters.set_seed(secrets.randbelow(_SEEDS), used=False)
-        recipe, faults = self.read()
-        if faults:
-            name, message = next(iter(faults.items()))
-            self._go_to(name)
-            self.view.say(message, tone="alert")
-            return
-        if self.app.queueing.editing.put_back(recipe):
-            return
-        self.parameters.set_seed(recipe.seed, used=True)
-        self.gallery.look_away()
-        self.starting.put_away()
-        self.drawing.send(self.styling.styled(recipe), Origin(styles=self.styling.present))
-        self.view.show_head()
-        self.remembering.add(recipe)
-        self.completing.used(recipe.prompt)
-
-    def _go_to(self, name: str) -> None:
-        editors: dict[str, Widget] = {"prompt": self.prompt, "negative_prompt": self.negative}
-        if name in editors:
-            editors[name].focus()
-        else:
-            self.parameters.go_to(name)
+        self.asking.queue(new_seed=False)
 
     def action_stop(self, *, keep: bool = False) -> None:
         """Stop the running job, or the one queued last; from the recent images, or otherwise, go back to the prompt."""
@@ -306,10 +275,7 @@ class Studio(WordKeys, inherit_bindings=False):
 
     def action_forever(self) -> None:
         """Make one image after another of what the panes say, or make an end of it."""
-        said, fault = self.app.queueing.toggle_forever()
-        if fault:
-            self._go_to(fault)
-        self.view.say(said, tone="alert" if fault else "bright")
+        self.asking.forever()
 
     def action_keep(self) -> None:
         """Stop the running job and save what there is."""
