@@ -317,6 +317,45 @@ async def test_nothing_is_offered_twice_or_where_the_settings_do(
         assert said(app) == ""
 
 
+async def test_a_model_that_failed_hides_no_other_models_hint(
+    make_app: MakeApp, engine: FakeEngine, home: Path
+) -> None:
+    path = str(home / "SDXL" / "sdxl_lightning_4step.safetensors")
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        app.studio.parameters.set_texts({"model": "nope"})
+        await pilot.pause()
+        engine.tell(m.ModelFailed(model="nope", message="There is no model called nope."))
+        await pilot.pause()
+        assert said(app) == "There is no model called nope."
+        app.studio.parameters.set_texts({"model": path})
+        loaded(engine, path)
+        await pilot.pause()
+        await settle(app, pilot)
+        assert "wants" in said(app)
+
+
+async def test_a_hint_that_was_not_shown_is_shown_the_next_time(
+    make_app: MakeApp, engine: FakeEngine, home: Path
+) -> None:
+    path = str(home / "SDXL" / "sdxl_lightning_4step.safetensors")
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        app.studio.parameters.set_texts({"model": path})
+        app.studio.view.say("The disk is full.", tone="alert")
+        loaded(engine, path)
+        await pilot.pause()
+        await settle(app, pilot)
+        assert said(app) == "The disk is full."
+        app.studio.view.say("")
+        loaded(engine, path)
+        await pilot.pause()
+        await settle(app, pilot)
+        assert "wants" in said(app)
+
+
 async def test_of_a_model_that_is_not_there_nothing_is_known(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:

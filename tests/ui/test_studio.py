@@ -449,12 +449,51 @@ async def test_a_failed_job_says_why_and_loses_nothing(make_app: MakeApp, engine
         assert len(generated(engine)) == 2
 
 
+async def test_what_was_wrong_with_a_prompt_is_said_until_it_is_changed(
+    make_app: MakeApp, engine: FakeEngine
+) -> None:
+    wrong = "There is no LoRA called 'inkk'; did you mean ink?"
+    app = make_app(draft=Draft(prompt="<lora:inkk:1>"))
+    async with app.run_test(size=SIZE) as pilot:
+        engine.ready()
+        await pilot.press("enter")
+        engine.tell(m.JobFailed(job=engine.commands(m.Generate)[-1].job, message=wrong))
+        await pilot.pause()
+        assert message(app).text == wrong
+        await pilot.press("left")
+        assert message(app).text == wrong
+        await pilot.press("x")
+        assert message(app).text == ""
+        await pilot.press("enter", "y")  # the next prompt is being typed
+        engine.tell(m.JobFailed(job=engine.commands(m.Generate)[-1].job, message=wrong))
+        await pilot.pause()
+        await pilot.press("z")
+        assert message(app).text == wrong
+
+
+async def test_what_is_wrong_with_a_row_is_said_until_it_is_changed(
+    make_app: MakeApp, engine: FakeEngine
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        app.studio.parameters.set_texts({"steps": ""})
+        await pilot.press("enter")
+        assert message(app).tone == "alert"
+        await pilot.press("5")
+        assert message(app).text == ""
+
+
 async def test_a_model_that_cannot_be_loaded(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
         engine.tell(m.ModelFailed(model="nope", message="There is no model called nope; try tiny."))
         await pilot.pause()
         assert message(app).text == "There is no model called nope; try tiny."
+        await pilot.press("x")
+        assert message(app).text == "There is no model called nope; try tiny."
+        engine.tell(m.ModelLoading(model="nope", stage="unet", fraction=0.5))
+        await pilot.pause()
+        assert message(app).text == ""
 
 
 async def test_a_dead_engine_is_started_again_by_enter(make_app: MakeApp, engine: FakeEngine) -> None:

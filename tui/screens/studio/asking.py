@@ -63,4 +63,4 @@ class Asking:
             editors[name].focus()
         else:
             studio.parameters.go_to(name)
-        studio.view.say(message, tone="alert")
+        studio.view.complain(message, lambda: studio.said)

@@ -34,26 +34,26 @@ class Drawing:
 
     def send(self, recipe: Recipe, origin: Origin = _NOTHING) -> None:
         """Have the engine make it. Recipes are sent in the order in which they came."""
-        text = recipe.prompt + recipe.negative_prompt
+        text, said = recipe.prompt + recipe.negative_prompt, self._studio.said
         if self._turn.locked() or any(mark in text for mark in _MARKS):
-            self._studio.run_worker(once_begun(self._draw, recipe, origin), group="draw")
+            self._studio.run_worker(once_begun(self._draw, recipe, origin, said), group="draw")
         else:
-            self._submit(recipe, origin)
+            self._submit(recipe, origin, said)
 
     def said(self, job: str) -> str:
         """What was drawn for a job, in a few words; "" where nothing was."""
         return self._said.get(job, "")
 
-    async def _draw(self, recipe: Recipe, origin: Origin) -> None:
+    async def _draw(self, recipe: Recipe, origin: Origin, said: object) -> None:
         from sdcore.spec.sweep.drawing import DrawingError
 
         async with self._turn:
             try:
                 drawn = await asyncio.to_thread(self._drawn, recipe)
             except DrawingError as fault:
-                self._studio.view.say(str(fault), tone="alert")
+                self._studio.view.complain(str(fault), lambda: self._studio.said)
                 return
-            self._submit(recipe, origin, drawn)
+            self._submit(recipe, origin, said, drawn)
 
     def _drawn(self, recipe: Recipe) -> Drawn:
         from sdcore.library.wildcards import Wildcards
@@ -64,10 +64,11 @@ class Drawing:
         self._words.forget()  # they may have been edited since the last image
         return draw(recipe, self._words)
 
-    def _submit(self, recipe: Recipe, origin: Origin, drawn: Drawn | None = None) -> None:
+    def _submit(self, recipe: Recipe, origin: Origin, said: object, drawn: Drawn | None = None) -> None:
         view = self._studio.view
         made = drawn.recipe if drawn is not None else recipe
         job = view.book.add(made)
+        view.newest = job, said
         if drawn is not None and (sentence := told(drawn)):
             self._said = {**dict(list(self._said.items())[-_KEPT:]), job: sentence}
             view.say(sentence)

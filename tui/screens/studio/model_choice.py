@@ -45,7 +45,6 @@ class ModelChoice:
     def loaded(self, ref: str) -> None:
         """The engine has this model ready: offer its settings, once, if those that are set are far from them."""
         if ref != self._offered:
-            self._offered = ref
             self._studio.run_worker(once_begun(self._offer, ref), group="offer", exclusive=True)
 
     async def _offer(self, ref: str) -> None:
@@ -54,6 +53,7 @@ class ModelChoice:
         said = self._studio.query_one(MessageLine)
         if found is None or ref != self._studio.model_named or (said.tone == "alert" and said.text):
             return
+        self._offered = ref
         name, wanted = found
         if wanted.is_far(recipe):
             key = BY_NAME["model_settings"].key

@@ -45,6 +45,9 @@ class RunView:
         self._table_due = 0.0
         self.needs = ("", False)
         """How much memory the settings need, and whether there is less."""
+        self.newest: tuple[str, object] = ("", None)
+        """The job that was asked for last, and what the panes said when it was."""
+        self._complaint: tuple[Callable[[], object], object] | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             m.EngineStarting: self._engine_starting,
             m.EngineReady: self._engine_ready,
@@ -73,6 +76,7 @@ class RunView:
         if handler is not None:
             handler(event)
             if not isinstance(event, m.LIVE):
+                self.look_again()
                 self.show_head()
 
     def show_head(self) -> None:
@@ -91,7 +95,20 @@ class RunView:
 
     def say(self, *wordings: str, tone: Tone = "bright") -> None:
         """Say a sentence in the message line, in the longest wording that fits."""
+        self._complaint = None
         self._studio.query_one(MessageLine).show(*wordings, tone=tone)
+
+    def complain(self, message: str, about: Callable[[], object]) -> None:
+        """Say what is wrong with something, for as long as `about` answers what it answers now."""
+        self.say(message, tone="alert")
+        self._complaint = about, about()
+
+    def look_again(self) -> None:
+        """Something changed: what is no longer wrong, or wrong with something else, is no longer said."""
+        if self._complaint is not None:
+            about, before = self._complaint
+            if about() != before:
+                self.say("")
 
     # The engine
 
@@ -163,7 +180,7 @@ class RunView:
     def _model_failed(self, event: m.ModelFailed) -> None:
         self.loading = ""
         self._bar.clear()
-        self.say(event.message, tone="alert")
+        self.complain(event.message, lambda: (self._studio.model_named, self.loading))
 
     # Jobs
 
@@ -241,7 +258,10 @@ class RunView:
         self.book.ended(event.job)
         self.loading = ""
         self._rest()
-        self.say(event.message, tone="alert")
+        if self.newest == (event.job, self._studio.said):
+            self.complain(event.message, lambda: self._studio.said)
+        else:  # nothing that is typed now makes it right
+            self.say(event.message, tone="alert")
 
     def _noticed(self, event: m.JobNotice) -> None:
         self.say(event.message, tone="quiet")
@@ -266,7 +286,7 @@ class RunView:
         if self.book.running is not None:
             return
         if event.problem:
-            self.say(event.problem, tone="alert")
+            self.complain(event.problem, lambda: self._studio.said)
             return
         if self._table.shows(event.timesteps, event.sigmas):
             return  # with the times of the run before

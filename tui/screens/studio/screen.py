@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from textual.app import ComposeResult
 
 from sdcore.engine import messages as m
@@ -161,9 +162,16 @@ class Studio(WordKeys, inherit_bindings=False):
         """The recipe as it stands, and what is wrong with it by row."""
         return self.parameters.read(self.prompt.text, self.negative.text)
 
+    @property
+    def said(self) -> object:
+        """What is read, whatever the seed is: equal for as long as the panes say the same."""
+        recipe, faults = self.read()
+        return msgspec.structs.replace(recipe, seed=0), faults
+
     def on_prompt_editor_edited(self, message: PromptEditor.Edited) -> None:
         """Count, and keep the draft."""
         self.counting.count()
+        self.view.look_again()
         self.drafting.keep_soon()
 
     def on_parameters_changed(self, message: Parameters.Changed) -> None:
@@ -172,6 +180,7 @@ class Studio(WordKeys, inherit_bindings=False):
         if message.row == "model":
             self.view.show_head()
         self.starting.row_changed(message.row)
+        self.view.look_again()
         self.drafting.keep_soon()
 
     # The image
