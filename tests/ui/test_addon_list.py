@@ -10,12 +10,14 @@ from textual.pilot import Pilot
 
 from sdcore.library.addons import find_addons
 from sdcore.library.checkpoints import resolve
+from sdcore.library.shelf import Shelf
 from sdcore.library.tokens import TokenCounter
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tests.unit.test_addon_files import write, write_lora
-from tui.screens.lists.addons import addon_choices
+from tui.screens.lists.addons import addon_choices, lora_names
 from tui.screens.lists.chooser import ChoiceList, Chooser
+from tui.widgets.suggestions import Suggestions
 
 Compare = Callable[..., bool]
 KEY = "alt+l"
@@ -73,6 +75,43 @@ async def test_typing_finds_by_trigger_words_and_embeddings_are_words(
         assert app.studio.negative.text == "blurry, bad-hands"
         words = TokenCounter(resolve("tiny")).count("blurry,").tokens
         assert f"{words + 8} of 75" in str(app.studio.negative.border_subtitle)
+
+
+def test_of_two_of_one_name_each_is_called_by_what_tells_them_apart(private_home: Path) -> None:
+    folder = private_home / "models"
+    for place in ("ink", "sub/ink", "more/sub/ink", "xl/ink", "sub/paper"):
+        write_lora(folder / f"{place}.safetensors", width=2048 if place == "xl/ink" else 768)
+    found = find_addons()
+    choices, _ = addon_choices(found, "SD1")
+    assert {choice.name: choice.value for choice in choices if not choice.reason} == {
+        "models/ink": "<lora:models/ink:1>",
+        "models/sub/ink": "<lora:models/sub/ink:1>",
+        "more/sub/ink": "<lora:more/sub/ink:1>",
+        "paper": "<lora:paper:1>",
+    }
+    shelf = Shelf()
+    for path, name in lora_names(found, "SD1").items():
+        assert shelf.lora(name, "SD1").path == path
+    assert shelf.notices() == []
+    assert [
+        (choice.name, choice.value) for choice in addon_choices(found, "SDXL")[0] if not choice.reason
+    ] == [("ink", "<lora:ink:1>")]
+
+
+async def test_completion_tells_two_of_one_name_apart(
+    make_app: MakeApp, engine: FakeEngine, models: Path
+) -> None:
+    write_lora(models / "old" / "Ink Wash.safetensors")
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(app, pilot)
+        engine.ready()
+        await pilot.pause()
+        await settle(app, pilot)
+        app.studio.prompt.show("")
+        await pilot.press(*"<lora:ink")
+        await settle(app, pilot)
+        assert app.studio.query_one(Suggestions).names == ["models/Ink Wash", "old/Ink Wash"]
 
 
 async def test_what_does_not_fit_says_why_and_cannot_be_taken(

@@ -13,6 +13,7 @@ from textual.widgets.text_area import Location
 
 from tui.completion import LEAST, Suggestion, Vocabulary, begun
 from tui.once_begun import once_begun
+from tui.screens.lists.addons import lora_names
 from tui.widgets.suggestions import Suggestions
 
 if TYPE_CHECKING:
@@ -69,9 +70,11 @@ class Completing:
         from sdcore.library.wildcards import Wildcards
 
         addons = await self._studio.app.stock.addons()
-        fitting = [one for one in addons if not one.misfit(self._studio.view.family)]
-        vocabulary.loras = tuple(one.name for one in fitting if one.kind == "LoRA")
-        vocabulary.embeddings = tuple(one.name for one in fitting if one.kind != "LoRA")
+        family = self._studio.view.family
+        vocabulary.loras = tuple(lora_names(addons, family).values())
+        vocabulary.embeddings = tuple(
+            one.name for one in addons if one.kind != "LoRA" and not one.misfit(family)
+        )
         vocabulary.wildcards = tuple(await asyncio.to_thread(lambda: list(Wildcards().files())))
 
     def learn_files(self) -> None:
