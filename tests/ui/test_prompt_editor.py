@@ -142,6 +142,16 @@ async def test_an_open_bracket_is_shown_and_said() -> None:
         assert "[ open at line 1, 11 · 82 of 150" in _screen(editor)
 
 
+async def test_a_count_that_has_no_room_is_said_in_fewer_words() -> None:
+    async with editing("") as (editor, pilot):
+        for width, said in ((40, "20716 of 20775 tokens · 277 chunks"), (39, "20716 of 20775")):
+            editor.styles.width = width
+            await pilot.pause()
+            editor.show_tokens(20716, 277)
+            await pilot.pause()
+            assert f" {said} ─╯" in _screen(editor)
+
+
 def _screen(editor: PromptEditor) -> str:
     return "\n".join(
         "".join(segment.text for segment in row) for row in editor.app.screen._compositor.render_strips()

@@ -28,7 +28,8 @@ from tui.widgets.prompt_marks import PARTS, PromptMarks
 READ_DELAY: Final = 0.1
 """How long the keys have to rest, in seconds, before a very long prompt is painted anew."""
 WEIGHT_STEP: Final = 0.1
-_BORDER: Final = 4
+_BORDER: Final = 6
+"""Cells of the border that no text can have: a corner, a line and a blank at either end."""
 
 
 class History(Protocol):
