@@ -232,6 +232,11 @@ async def test_the_size_is_told_and_taken(make_app: MakeApp, engine: FakeEngine,
         app.studio.parameters.go_to("init image")
         await pilot.pause()
         assert "take its size" in app.studio.query_one(FooterLine).labels
+        app.studio.parameters.go_to("vae")
+        await settle(app, pilot)
+        assert app.studio.query_one(FooterLine).labels[:2] == ["choose", "the model's own"]
+        assert "take its size" not in app.studio.query_one(FooterLine).labels
+        app.studio.parameters.go_to("init image")
         await pilot.press("ctrl+f")
         await settle(app, pilot)
         assert app.studio.parameters.texts["size"] == "640 × 480"

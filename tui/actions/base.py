@@ -42,7 +42,7 @@ Scope = Literal[
 """Where a key works: in the whole app, on one of its screens, or with the focus in one part of the studio."""
 
 Moment = Literal[
-    "idle", "running", "job", "parameters", "file", "recent", "mask",
+    "idle", "running", "job", "parameters", "file", "weights", "recent", "mask",
     "text", "schedule", "latents", "step", "guidance", "attention", "compare",
     "library", "library_empty", "library_search", "library_marks", "viewer", "variations",
     "sweep", "sweep_form", "sweep_values", "settings", "queue", "queue_ended", "queue_empty",

@@ -68,7 +68,7 @@ MAKE: Final = (
 PARAMETERS: Final = (
     action("parameter_choose", "enter space", "Choose", "Parameters", "parameters",
             "Open the list of models, samplers or schedules, or pick a file; on another row, Enter generates.",
-            handler="choose", footer={"parameters": "choose", "file": "pick a file"}),
+            handler="choose", footer={"parameters": "choose", "file": "pick a file", "weights": "choose"}),
     action("parameter_more", "plus equals_sign right", "More", "Parameters", "parameters",
             "Raise the value by a sensible step, or take the next in the list; complete a path.", handler="change(1)",
             footer={"parameters": "more"}),
@@ -79,7 +79,7 @@ PARAMETERS: Final = (
     action("parameter_down", "down", "Row below", "Parameters", "parameters", handler="move(1)"),
     action("parameter_erase", "backspace", "Erase a digit", "Parameters", "parameters", handler="erase"),
     action("parameter_reset", "delete", "Back to the default", "Parameters", "parameters", handler="reset",
-            footer={"file": "none"}),
+            footer={"file": "none", "weights": "the model's own"}),
     action("parameter_own_size", "ctrl+f", "Take the init image's size", "Parameters", "parameters",
             "Width and height of the image that is started from, to the nearest size that can be made.",
             handler="own_size", footer={"file": "take its size"}),

@@ -213,7 +213,7 @@ class Studio(WordKeys, inherit_bindings=False):
         focused = self.focused
         moment: Moment = "running" if self.view.book.running else "idle"
         if isinstance(focused, Parameters):
-            moment = "file" if focused.row in FILES else "parameters"
+            moment = FILES.get(focused.row, "parameters")
         elif self.gallery.has_focus:
             moment = "recent"
         elif self.drafting.is_aside:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sdcore.spec.recipe import MAX_SIZE
+from tui.actions import Moment
 from tui.files import complete
 from tui.once_begun import once_begun
 from tui.parameter_row import Files, absolute, short
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 IMAGE: Final = "init image"
 MASK: Final = "mask"
-FILES: Final = frozenset(row.name for row in ROWS if row.kind == "file")
-"""The rows that name files."""
+_MOMENTS: Final[dict[Files, Moment]] = {"image": "file", "weights": "weights"}
+FILES: Final = {row.name: _MOMENTS[row.files] for row in ROWS if row.kind == "file"}
+"""The rows that name files, and what a person on them is at."""
 
 _TOLD_BY: Final = frozenset({IMAGE, MASK, "strength", "size"})
 _CHECK_DELAY: Final = 0.06
