@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -23,11 +23,17 @@ _DIGITS: Final = "0123456789"
 _DEFAULT: Final = Recipe()
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row. `accepts` are the characters that can be typed into it, none where it is chosen from a list; into a
-    file's row everything printable can be.
+class Order(msgspec.Struct, frozen=True):
+    """What a person asks for besides a recipe: how many jobs are made of it at once. No part of any image."""
 
-    `read` turns its text into fields of a recipe or raises ValueError; `write` is its text for a recipe;
+    count: int = 1
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One row, of a recipe or of an order. `accepts` are the characters that can be typed into it, none where it is
+    chosen from a list; into a file's row everything printable can be.
+
+    `read` turns its text into fields of what it is of or raises ValueError; `write` is its text for that;
     `change` is the text one step up (+1) or down (-1), of what models of a family can do ("" where that is not known).
     `ask` is the sentence shown when the text cannot be read.
 
@@ -40,8 +46,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     accepts: str
     ask: str
     read: Callable[[str], dict[str, object]]
-    write: Callable[[Recipe], str]
-    change: Callable[[Recipe, int, str], str]
+    write: Callable[[Any], str]
+    change: Callable[[Any, int, str], str]
     about: str
     kind: Kind = "typed"
     files: Files = "image"
@@ -70,11 +76,11 @@ def whole(name: str, field: str, ask: str, about: str, *, least: int = 1, most: 
           parent: str = "", folded: bool = False) -> Row:  # fmt: skip
     """A row of digits, counted up and down one by one between `least` and `most`."""
 
-    def change(recipe: Recipe, direction: int, family: str) -> str:
-        return str(min(most, max(least, getattr(recipe, field) + direction)))
+    def change(subject: Recipe | Order, direction: int, family: str) -> str:
+        return str(min(most, max(least, getattr(subject, field) + direction)))
 
     return Row(name=name, fields=(field,), accepts=_DIGITS, ask=ask, about=about, label=label, parent=parent,
-               folded=folded, read=lambda text: {field: int(text)}, write=lambda recipe: str(getattr(recipe, field)),
+               folded=folded, read=lambda text: {field: int(text)}, write=lambda subject: str(getattr(subject, field)),
                change=change)  # fmt: skip
 
 

@@ -22,8 +22,9 @@ from sdcore.spec.recipe import (
     find_problems,
 )
 from sdcore.spec.suiting import find_unsuited
-from tui.parameter_row import Row, file, listed, real, whole
+from tui.parameter_row import Order, Row, file, listed, real, whole
 
+MAX_COUNT: Final = 100
 _DEFAULT: Final = Recipe()
 
 
@@ -59,6 +60,26 @@ def read_rows(texts: dict[str, str], base: Recipe, family: str = "") -> tuple[Re
 def write_rows(recipe: Recipe) -> dict[str, str]:
     """The text of every row for `recipe`."""
     return {row.name: row.write(recipe) for row in ROWS}
+
+
+def read_order(texts: dict[str, str], recipe: Recipe) -> tuple[Order, dict[str, str]]:
+    """What is asked for besides the recipe that the rows make, and the message for each row that is wrong: one that
+    cannot be read, or whose seeds would go on for too long."""
+    try:
+        order = msgspec.structs.replace(Order(), **_COUNT.read(texts[_COUNT.name]))
+    except ValueError:
+        return Order(), {_COUNT.name: _COUNT.ask}
+    if not 1 <= order.count <= MAX_COUNT:
+        return Order(), {_COUNT.name: _COUNT.ask}
+    if order.count == 1:
+        return order, {}
+    last = recipe.counted_on((order.count - 1) * recipe.batch_size)
+    return order, {_row_of(problem): problem.message for problem in find_problems(last)}
+
+
+def write_order(order: Order) -> dict[str, str]:
+    """The text of every row for `order`."""
+    return {row.name: row.write(order) for row in ORDER_ROWS}
 
 
 def in_effect(row: Row, recipe: Recipe) -> bool:
@@ -144,6 +165,12 @@ _ALWAYS: Final = (
           most=MAX_BATCH),
 )  # fmt: skip
 
+_COUNT: Final = whole(
+    "count", "count", f"Type how many to queue, from 1 to {MAX_COUNT}.",
+    "How many times Enter queues it, each time with the seeds that follow. Sweeps, forks, variations and what is made "
+    "without end do not count.", most=MAX_COUNT,
+)  # fmt: skip
+
 _FOLDED: Final = (
     file("init image", "init_image", "Type the path of an image, for example ~/pictures/house.png.",
          "Start from this picture instead of from noise. Enter opens the file picker, F9 takes the image shown.",
@@ -188,8 +215,14 @@ _FOLDED: Final = (
 )  # fmt: skip
 
 ROWS: Final = (*_ALWAYS, *_FOLDED)
-"""The rows from top to bottom; one that hangs on another comes after it."""
+"""The rows of a recipe from top to bottom; one that hangs on another comes after it."""
 
-ROW_NAMES: Final = tuple(row.name for row in ROWS)
-BY_NAME: Final = {row.name: row for row in ROWS}
+ORDER_ROWS: Final = (_COUNT,)
+"""Those of an order."""
+
+PANE_ROWS: Final = (*_ALWAYS, *ORDER_ROWS, *_FOLDED)
+"""All, as they stand in a pane."""
+
+ROW_NAMES: Final = tuple(row.name for row in PANE_ROWS)
+BY_NAME: Final = {row.name: row for row in PANE_ROWS}
 _ROW_OF_FIELD: Final = {field: row.name for row in ROWS for field in row.fields} | {"sigmas": "schedule"}

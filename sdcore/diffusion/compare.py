@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from sdcore.diffusion.scaling import network_input
 from sdcore.diffusion.trace import Trace
 from sdcore.spec.compare import parameter_differences, word_runs
@@ -70,7 +68,7 @@ def why_apart(first: Trace, second: Trace, images: Images = (0, 0)) -> str:
 
 
 def _of_image(recipe: Recipe, image: int) -> Recipe:
-    return msgspec.structs.replace(recipe.for_image(image), batch_size=recipe.batch_size)
+    return recipe.counted_on(image)
 
 
 def _seeds(recipe: Recipe) -> tuple[float, ...]:

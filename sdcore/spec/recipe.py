@@ -91,8 +91,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
         The images of a batch that varies have one seed and a variation seed each; without a variation a seed each.
         """
+        return msgspec.structs.replace(self.counted_on(index), batch_size=1)
+
+    def in_turn(self, count: int) -> list[Recipe]:
+        """The recipes of `count` batches like this one, each of which counts on where the one before ends."""
+        return [self.counted_on(index * self.batch_size) for index in range(count)]
+
+    def counted_on(self, images: int) -> Recipe:
+        """The recipe of a batch whose first image would be image `images` (0-based) of this one, were it that long."""
         field = self._counted()
-        return msgspec.structs.replace(self, batch_size=1, **{field: getattr(self, field) + index})
+        return msgspec.structs.replace(self, **{field: getattr(self, field) + images})
 
     def whole_batch(self, index: int, size: int) -> Recipe:
         """The recipe of the batch of `size` whose image `index` (0-based) this one makes."""

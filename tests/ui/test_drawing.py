@@ -52,6 +52,23 @@ async def test_the_recipe_holds_what_was_drawn_and_the_job_what_was_typed(
         assert "drawn: red · cat" in message(app).text or not app.studio.view.book.busy
 
 
+async def test_of_several_each_draws_by_its_own_seed(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app(draft=Draft(prompt="{a|b|c|d|e|f} {g|h|i|j|k|l}", seed_locked=True))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(app, pilot, engine)
+        app.studio.parameters.set_texts({"count": "6"})
+        await pilot.press("enter")
+        await settle(app, pilot)
+        jobs = engine.commands(m.Generate)
+        first = jobs[0].recipe.seed
+        assert [job.recipe.seed for job in jobs] == list(range(first, first + 6))
+        assert len({job.recipe.prompt for job in jobs}) > 1
+        app.studio.parameters.set_texts({"count": "1", "seed": str(first + 3)})
+        await pilot.press("ctrl+g")
+        await settle(app, pilot)
+        assert engine.commands(m.Generate)[-1].recipe == jobs[3].recipe
+
+
 async def test_a_locked_seed_draws_the_same_again(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app(draft=Draft(prompt="{a|b|c|d|e|f} {g|h|i|j|k|l}", seed_locked=True))
     async with app.run_test(size=SIZE) as pilot:

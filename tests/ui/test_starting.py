@@ -49,7 +49,7 @@ async def test_the_rest_of_the_settings_is_folded_away(make_app: MakeApp) -> Non
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
         await settle(app, pilot)
-        always = ["model", "size", "steps", "guidance", "sampler", "schedule", "seed", "batch"]
+        always = ["model", "size", "steps", "guidance", "sampler", "schedule", "seed", "batch", "count"]
         assert labels(app) == [*always, "more"]
         assert "init image, hires …" in app.studio.parameters.text
         await pilot.press("f8")
@@ -71,7 +71,7 @@ async def test_the_fold_opens_by_keys_and_by_the_mouse(make_app: MakeApp) -> Non
         await pilot.press("enter")
         assert not app.studio.parameters.unfolded
         await settle(app, pilot)
-        await pilot.click("#parameters", offset=(5, 8))
+        await pilot.click("#parameters", offset=(5, 9))
         assert app.studio.parameters.unfolded
 
 
@@ -85,7 +85,7 @@ async def test_what_is_not_at_rest_is_seen_when_folded(make_app: MakeApp, engine
         await pilot.press("2")
         panel.go_to("rescale")
         await pilot.press("0", ".", "7", "f8")
-        assert labels(app)[8:] == ["hires", "steps", "strength", "upscaler", "rescale", "more"]
+        assert labels(app)[9:] == ["hires", "steps", "strength", "upscaler", "rescale", "more"]
         assert "→ 256 × 256" in panel.text
         panel.go_to("prompt")
         await pilot.press("ctrl+g")
@@ -167,7 +167,7 @@ async def test_the_shown_image_is_started_from(
         await settle(app, pilot)
         # the first of the recent images was looked at when the strip took the focus
         assert caption(app) == "from 00001-5-a-boat.png · strength 0.75"
-        assert labels(app)[8:] == ["init image", "strength", "mask", "more"]
+        assert labels(app)[9:] == ["init image", "strength", "mask", "more"]
         app.studio.parameters.go_to("strength")
         await pilot.press("0", ".", "4", "enter")
         recipe = generated(engine)

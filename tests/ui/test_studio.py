@@ -13,7 +13,7 @@ from textual import events
 from sdcore.engine import messages as m
 from sdcore.library.history import PromptHistory
 from sdcore.library.outputs import save_image
-from sdcore.spec.recipe import FIRST_PROMPT, FIRST_SEED, Recipe
+from sdcore.spec.recipe import FIRST_PROMPT, FIRST_SEED, MAX_BATCH, MAX_SEED, Recipe
 from tests.ui.conftest import MakeApp, settle
 from tests.ui.fake_engine import FakeEngine
 from tui import drafts
@@ -269,8 +269,69 @@ async def test_what_is_refused_leaves_the_seed_of_the_last_image(
 async def test_a_typed_seed_is_locked(make_app: MakeApp, engine: FakeEngine) -> None:
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.press("tab", "tab", *["up"] * 3, "4", "2", "enter", "enter")
+        await pilot.press("tab", "tab", *["up"] * 4, "4", "2", "enter", "enter")
         assert [recipe.seed for recipe in generated(engine)] == [42, 42]
+
+
+async def test_enter_queues_as_many_as_the_panes_count(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        app.studio.parameters.go_to("count")
+        await pilot.press("3", "enter")
+        assert [recipe.seed for recipe in generated(engine)] == [FIRST_SEED, FIRST_SEED + 1, FIRST_SEED + 2]
+        assert app.studio.parameters.texts["seed"] == str(FIRST_SEED)
+        app.studio.parameters.set_texts({"batch": "4", "count": "2"})
+        await pilot.pause()
+        assert "2  8 images" in app.studio.parameters.text
+        await pilot.press("ctrl+g")
+        assert [(one.seed, one.batch_size) for one in generated(engine)[3:]] == [
+            (FIRST_SEED, 4), (FIRST_SEED + 4, 4)
+        ]  # fmt: skip
+        app.studio.parameters.set_texts({"batch": "1", "variation": "0.2", "variation seed": "7"})
+        await pilot.press("ctrl+g")
+        assert [(one.seed, one.variation_seed) for one in generated(engine)[5:]] == [
+            (FIRST_SEED, 7), (FIRST_SEED, 8)
+        ]  # fmt: skip
+
+
+async def test_the_count_belongs_to_no_image(make_app: MakeApp, engine: FakeEngine) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        app.studio.parameters.set_texts({"count": "5"})
+        app.studio.parameters.set_recipe(Recipe(steps=7))
+        assert app.studio.parameters.texts["count"] == "5"
+        assert app.studio.drafting.read().rows["count"] == "5"
+        await pilot.press("alt+e")
+        await pilot.pause()
+        assert len(engine.commands(m.RunForever)) == 1
+        assert not generated(engine)
+        app.studio.parameters.go_to("count")
+        await pilot.press("plus")
+        assert app.studio.parameters.count == 6
+        await pilot.press("delete")
+        assert app.studio.parameters.count == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ({"count": "0"}, "Type how many to queue, from 1 to 100."),
+        ({"count": "101"}, "Type how many to queue, from 1 to 100."),
+        ({"count": ""}, "Type how many to queue, from 1 to 100."),
+        ({"count": "2", "seed": str(MAX_SEED - MAX_BATCH)}, "Seed must be"),
+    ],
+)
+async def test_a_count_that_cannot_be_is_refused(
+    make_app: MakeApp, engine: FakeEngine, texts: dict[str, str], said: str
+) -> None:
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        app.studio.parameters.set_texts(texts)
+        await pilot.press("enter")
+        assert said in message(app).text
+        assert not generated(engine)
 
 
 async def test_history_is_walked_and_kept(make_app: MakeApp, engine: FakeEngine) -> None:

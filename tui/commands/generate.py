@@ -41,10 +41,9 @@ def run(options: Namespace) -> int:
     _draw(recipe, words)  # what cannot be drawn is said before the engine starts
     what = "image" if options.batch == 1 else "batch"
     with Maker(device=options.device, folder=folder) as maker:
-        for index in range(options.count):
+        for index, one in enumerate(recipe.in_turn(options.count)):
             title = f"{what} {index + 1} of {options.count}" if options.count > 1 else "sampling"
-            first = recipe.for_image(index * options.batch)
-            drawn = _draw(first.whole_batch(0, options.batch), words)
+            drawn = _draw(one, words)
             _tell(
                 maker.make(drawn.recipe, title, template=drawn.template),
                 as_json=options.json,
@@ -106,7 +105,7 @@ def recipe_of(options: Namespace, ref: str, count: int = 1, batch: int = 1) -> R
     if options.size:
         recipe = msgspec.structs.replace(recipe, width=options.size[0], height=options.size[1])
     try:
-        check(recipe.for_image(count * batch - 1))
+        check(recipe.in_turn(count)[-1])
         recipe = keep_inputs(check(recipe))
         model = described(ref)
     except RecipeError as fault:

@@ -157,14 +157,18 @@ def _end_of(text: str, room: int) -> str:
     return f"…{end}"
 
 
-def make_asides(recipe: Recipe, family: str, *, locked: bool, used: bool) -> dict[str, tuple[str, Part]]:
-    """What stands beside values: what becomes of the seed, the size after the second pass, and how many variations
-    the last one follows."""
+def make_asides(
+    recipe: Recipe, family: str, *, count: int, locked: bool, used: bool
+) -> dict[str, tuple[str, Part]]:
+    """What stands beside values: what becomes of the seed, how many images come of `count` batches, the size after the
+    second pass, and how many variations the last one follows."""
     asides: dict[str, tuple[str, Part]] = {}
     if locked:
         asides["seed"] = ("⚿ locked", "accent")
     elif used:
         asides["seed"] = ("↻ random", "quiet")
+    if count > 1 and recipe.batch_size > 1:
+        asides["count"] = (f"{count * recipe.batch_size} images", "quiet")
     if recipe.enlarges:
         asides["hires"] = (f"→ {size_text(*recipe.final_size(multiple_of(family)))}", "quiet")
     if recipe.earlier_variations:

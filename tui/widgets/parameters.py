@@ -16,7 +16,8 @@ from sdcore.spec.recipe import Recipe
 from tui.actions import bindings
 from tui.files import pasted_path
 from tui.parameter_row import Row
-from tui.parameter_rows import BY_NAME, ROW_NAMES, ROWS, in_effect, read_rows, write_rows
+from tui.parameter_rows import BY_NAME, PANE_ROWS, ROW_NAMES, write_rows
+from tui.parameter_sheet import Sheet
 from tui.typed import typed
 from tui.widgets.parameter_lines import FOLD, Line, Pane, make_asides, make_lines, seen
 
@@ -65,13 +66,8 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, recipe: Recipe, *, names: tuple[str, ...] = ROW_NAMES, id: str | None = None) -> None:
         super().__init__(id=id)
         self.border_title = ""
-        self._rows = tuple(row for row in ROWS if row.name in names)
-        self._base = recipe
-        self._texts = write_rows(recipe)
-        self._known = ("", "")
-        self._recipe, self._faults = read_rows(self._texts, recipe)
-        self._told: dict[str, str] = {}
-        self._wrong: dict[str, tuple[str, str]] = {}
+        self._rows = tuple(row for row in PANE_ROWS if row.name in names)
+        self._sheet = Sheet(recipe)
         self._cursor = self._rows[0].name
         self._typing = False
         self._suggestion = ""
@@ -83,15 +79,13 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
     # What the rows say
 
     def read(self, prompt: str, negative_prompt: str) -> tuple[Recipe, dict[str, str]]:
-        """The recipe of these prompts and rows, and a message for each row that is wrong (see `read_rows`)."""
-        base = msgspec.structs.replace(self._base, prompt=prompt, negative_prompt=negative_prompt)
-        recipe, faults = read_rows(self._texts, base, self.family)
-        return recipe, faults | self._files_wrong(faults)
+        """The recipe of these prompts and rows, and a message for each row that is wrong."""
+        return self._sheet.read(prompt, negative_prompt)
 
     @property
     def texts(self) -> dict[str, str]:
         """The text of every row as it was typed."""
-        return dict(self._texts)
+        return dict(self._sheet.texts)
 
     @property
     def text(self) -> str:
@@ -101,7 +95,12 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def recipe(self) -> Recipe:
         """What the rows say, as far as they can be read; with no prompts of use."""
-        return self._recipe
+        return self._sheet.recipe
+
+    @property
+    def count(self) -> int:
+        """How many jobs are asked for at once."""
+        return self._sheet.order.count
 
     @property
     def about(self) -> str:
@@ -112,17 +111,16 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def family(self) -> str:
         """The family of the model that is named, "" where that is not known."""
-        model, family = self._known
-        return family if self._texts["model"] == model else ""
+        return self._sheet.family
 
     def know(self, model: str, family: str) -> None:
         """Keep to what models of `family` can do while `model` is named."""
-        self._known = model, family
+        self._sheet.know(model, family)
         self._show()
 
     def set_recipe(self, recipe: Recipe) -> None:
-        """Fill every row from `recipe`."""
-        self._base = recipe
+        """Fill every row of a recipe from `recipe`."""
+        self._sheet.base = recipe
         self.set_texts(write_rows(recipe))
 
     def set_texts(self, texts: dict[str, str]) -> None:
@@ -145,13 +143,12 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
     def tell(self, name: str, note: str = "", fault: str = "") -> None:
         """Say quietly under a file's row what is so, or in the alert colour what is wrong with it; until its text
         changes."""
-        self._told[name] = note
-        self._wrong[name] = (self._texts[name], fault)
+        self._sheet.tell(name, note, fault)
         self._show()
 
     def suggest(self, name: str, text: str, rest: str) -> None:
         """Offer `rest` as what completes `text`, if that still is what is typed."""
-        if self._typing and self._cursor == name and self._texts[name] == text:
+        if self._typing and self._cursor == name and self._sheet.texts[name] == text:
             self._suggestion = rest
             self._show()
 
@@ -174,21 +171,8 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
     def _row(self) -> Row | None:
         return None if self._cursor == FOLD else BY_NAME[self._cursor]
 
-    def _files_wrong(self, faults: dict[str, str]) -> dict[str, str]:
-        return {
-            name: fault
-            for name, (text, fault) in self._wrong.items()
-            if fault
-            and name not in faults
-            and text == self._texts[name]
-            and in_effect(BY_NAME[name], self._recipe)
-        }
-
     def _write(self, texts: dict[str, str]) -> None:
-        changed = [name for name, text in texts.items() if self._texts[name] != text]
-        for name in changed:
-            self._texts[name] = texts[name]
-            self._told.pop(name, None)
+        changed = self._sheet.write(texts)
         self._suggestion = ""
         self._show()
         for name in changed:
@@ -205,7 +189,7 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
         row = self._row
         if row is None:
             return
-        before = self._texts[row.name] if self._typing else ""
+        before = self._sheet.texts[row.name] if self._typing else ""
         character = typed(event)
         if (character == " " and not before) or not row.takes(before, character):
             return
@@ -265,10 +249,7 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
             # half a path was no fault; now it is a whole one
             self.post_message(self.Changed(self._cursor))
         self._typing = False
-        recipe, faults = read_rows(self._texts, self._base, self.family)
-        proper = write_rows(recipe)
-        self._write({row.name: proper[row.name] for row in self._rows
-                     if row.name not in faults and row.kind != "listed" and in_effect(row, recipe)})  # fmt: skip
+        self._write(self._sheet.proper(self._rows))
 
     def action_change(self, direction: int) -> None:
         """One step up or down, from the value that the row has or, if it is wrong, had. A path takes what is offered
@@ -278,17 +259,17 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
             self.action_fold()
         elif row.kind == "file":
             if self._suggestion and direction > 0:
-                self._type(row, self._texts[row.name] + self._suggestion)
+                self._type(row, self._sheet.texts[row.name] + self._suggestion)
         else:
             self._typing = False
             self._own_seed(row)
-            self._write({row.name: row.change(self._recipe, direction, self.family)})
+            self._write({row.name: self._sheet.changed(row, direction)})
 
     def action_erase(self) -> None:
         """Take the last character away."""
         row = self._row
         if row is not None and row.kind != "listed":
-            text = self._texts[row.name][:-1]
+            text = self._sheet.texts[row.name][:-1]
             self._type(row, text if row.kind == "file" else text.rstrip(" ×"))
 
     def action_reset(self) -> None:
@@ -296,7 +277,7 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
         row = self._row
         if row is not None:
             self._typing = False
-            self._write({row.name: row.write(Recipe(model=self._base.model, seed=self._base.seed))})
+            self._write({row.name: self._sheet.at_rest(row)})
 
     def action_choose(self) -> None:
         """Open the row's list or its files, take a path that was typed, fold, or generate."""
@@ -346,17 +327,19 @@ class Parameters(ScrollView, can_focus=True, inherit_bindings=False):
     # Drawing
 
     def _pane(self) -> Pane:
-        asides = make_asides(self._recipe, self.family, locked=self.seed_locked, used=self.seed_used)
+        sheet = self._sheet
+        asides = make_asides(
+            sheet.recipe, self.family, count=self.count, locked=self.seed_locked, used=self.seed_used
+        )
         return Pane(
-            rows=self._rows, texts=self._texts, recipe=self._recipe, faults=self._faults, notes=self._told,
+            rows=self._rows, texts=sheet.texts, recipe=sheet.recipe, faults=sheet.faults, notes=sheet.notes,
             asides=asides, cursor=self._cursor, width=self.scrollable_content_region.width, focused=self.has_focus,
             typing=self._typing, unfolded=self._unfolded, suggestion=self._suggestion,
         )  # fmt: skip
 
     def _show(self) -> None:
         """Make the lines anew and draw those that are not as they were."""
-        self._recipe, faults = read_rows(self._texts, self._base, self.family)
-        self._faults = faults | self._files_wrong(faults)
+        self._sheet.look()
         if not self.size.width:
             return
         before, self._lines = self._lines, make_lines(self._pane())

@@ -27,7 +27,7 @@ class Asking:
         self.queue(new_seed=panel.seed_used and not panel.seed_locked)
 
     def queue(self, *, new_seed: bool) -> None:
-        """Queue the recipe. A new seed is drawn once nothing else is wrong."""
+        """Queue the recipe, as many times as the panes count. A new seed is drawn once nothing else is wrong."""
         studio = self._studio
         if studio.view.engine_dead:
             studio.app.open_engine()
@@ -43,7 +43,8 @@ class Asking:
         studio.parameters.set_seed(recipe.seed, used=True)
         studio.gallery.look_away()
         studio.starting.put_away()
-        studio.drawing.send(studio.styling.styled(recipe), Origin(styles=studio.styling.present))
+        recipes = studio.styling.styled(recipe).in_turn(studio.parameters.count)
+        studio.drawing.send(recipes, Origin(styles=studio.styling.present))
         studio.view.show_head()
         studio.remembering.add(recipe)
         studio.completing.used(recipe.prompt)

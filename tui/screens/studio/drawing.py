@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from sdcore.engine import messages as m
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 _MARKS: Final = ("{", "__", "\\")
 """Without one of these there is nothing to draw."""
 _MOST_SAID: Final = 200
-_NOTHING: Final = Origin()
 _KEPT: Final = 500
 """Of how many jobs it is known what was drawn."""
 
@@ -32,37 +32,42 @@ class Drawing:
         self._words: Wildcards | None = None
         self._turn = asyncio.Lock()
 
-    def send(self, recipe: Recipe, origin: Origin = _NOTHING) -> None:
-        """Have the engine make it. Recipes are sent in the order in which they came."""
-        text, said = recipe.prompt + recipe.negative_prompt, self._studio.said
-        if self._turn.locked() or any(mark in text for mark in _MARKS):
-            self._studio.run_worker(once_begun(self._draw, recipe, origin, said), group="draw")
-        else:
+    def send(self, recipes: Sequence[Recipe], origin: Origin) -> None:
+        """Have the engine make them. Recipes are sent in the order in which they came."""
+        texts, said = (
+            [text for one in recipes for text in (one.prompt, one.negative_prompt)],
+            self._studio.said,
+        )
+        if self._turn.locked() or any(mark in text for mark in _MARKS for text in texts):
+            self._studio.run_worker(once_begun(self._draw, recipes, origin, said), group="draw")
+            return
+        for recipe in recipes:
             self._submit(recipe, origin, said)
 
     def said(self, job: str) -> str:
         """What was drawn for a job, in a few words; "" where nothing was."""
         return self._said.get(job, "")
 
-    async def _draw(self, recipe: Recipe, origin: Origin, said: object) -> None:
+    async def _draw(self, recipes: Sequence[Recipe], origin: Origin, said: object) -> None:
         from sdcore.spec.sweep.drawing import DrawingError
 
         async with self._turn:
             try:
-                drawn = await asyncio.to_thread(self._drawn, recipe)
+                every = await asyncio.to_thread(self._drawn, recipes)
             except DrawingError as fault:
                 self._studio.view.complain(str(fault), lambda: self._studio.said)
                 return
-            self._submit(recipe, origin, said, drawn)
+            for recipe, drawn in zip(recipes, every, strict=True):
+                self._submit(recipe, origin, said, drawn)
 
-    def _drawn(self, recipe: Recipe) -> Drawn:
+    def _drawn(self, recipes: Sequence[Recipe]) -> list[Drawn]:
         from sdcore.library.wildcards import Wildcards
         from sdcore.spec.sweep.drawing import draw
 
         if self._words is None:
             self._words = Wildcards()
         self._words.forget()  # they may have been edited since the last image
-        return draw(recipe, self._words)
+        return [draw(recipe, self._words) for recipe in recipes]
 
     def _submit(self, recipe: Recipe, origin: Origin, said: object, drawn: Drawn | None = None) -> None:
         view = self._studio.view
