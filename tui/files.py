@@ -21,20 +21,27 @@ SUFFIXES: Final[dict[Files, tuple[str, ...]]] = {
 }
 """What the files of a kind end in, whatever the case."""
 
+_LAYOUT: Final = ("config.json", "model_index.json")
+"""One of these is in a folder in the layout of diffusers: of a network, or of a whole model."""
+
 MOST_ENTRIES: Final = 5000
 """Entries of a folder that are looked at; more would keep the list from being read."""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A file or a folder (`is_folder`) in a list; `bytes` is a file's size."""
+    """A file or a folder (`is_folder`) in a list; `bytes` is a file's size. `is_here` is the folder of the list, to be
+    taken as a whole."""
 
     path: Path
     is_folder: bool
     bytes: int = 0
+    is_here: bool = False
 
     @property
     def name(self) -> str:
         """Its last part, as it is on disk; that of a folder ends in a stroke."""
+        if self.is_here:
+            return "this folder"
         return f"{self.path.name}/" if self.is_folder else self.path.name
 
 
@@ -54,9 +61,12 @@ def pasted_path(text: str) -> str:
 
 
 def list_folder(folder: Path, files: Files) -> list[Entry]:
-    """The folders in `folder`, then its files of a kind, each by name; hidden ones are left out. Raises OSError."""
+    """The folders in `folder`, then its files of a kind, each by name; hidden ones are left out. Before them the folder
+    itself, where it holds weights in the layout of diffusers. Raises OSError."""
     found = list(islice(_entries(folder, files), MOST_ENTRIES))
-    return sorted(found, key=lambda entry: (not entry.is_folder, entry.name.casefold()))
+    whole = files == "weights" and any((folder / name).is_file() for name in _LAYOUT)
+    here = [Entry(folder, False, is_here=True)] if whole else []
+    return [*here, *sorted(found, key=lambda entry: (not entry.is_folder, entry.name.casefold()))]
 
 
 def complete(text: str, files: Files) -> str:

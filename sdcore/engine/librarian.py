@@ -52,7 +52,7 @@ _ANSWERS: Final[dict[type, tuple[_Where, _Answer, Callable[..., m.LibraryEvent]]
 
 _NEWEST_ALONE: Final = (m.FindImages, m.GetPicture, m.GetTexts)
 
-AboutFiles = m.LibraryCommand | m.GetFile | m.ListModels | m.ListAddons
+AboutFiles = m.LibraryCommand | m.GetFile | m.ListModels | m.ListAddons | m.ListVaes
 """What is answered here."""
 
 
@@ -133,6 +133,8 @@ class Librarian:
                 self._desk("errands").ask(
                     mailbox, lambda _: stock.list_addons(command), instead_of=m.ListAddons
                 )
+            case m.ListVaes():
+                self._desk("errands").ask(mailbox, lambda _: stock.list_vaes(command), instead_of=m.ListVaes)
             case m.WatchLibrary():
                 self._watch_library(command, mailbox)
             case m.GetThumbs():

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from sdcore.engine.messages import AddonsFound, ListAddons, ModelsFound
-from sdcore.library import addons, checkpoints
+from sdcore.engine.messages import AddonsFound, ListAddons, ListVaes, ModelsFound, VaesFound
+from sdcore.library import addons, checkpoints, vaes
 from sdcore.library.hashes import known_hash
 from sdcore.spec.found import ModelFile
 
@@ -48,3 +48,8 @@ def hash_of(model: ModelFile) -> str:
 def list_addons(command: ListAddons) -> AddonsFound:
     """All LoRA files and textual inversions. Never raises."""
     return AddonsFound(request=command.request, addons=tuple(addons.find_addons()))
+
+
+def list_vaes(command: ListVaes) -> VaesFound:
+    """All VAEs that lie by themselves. Never raises."""
+    return VaesFound(request=command.request, vaes=tuple(vaes.find_vaes()))

@@ -52,6 +52,22 @@ class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(word for word in words if word)
 
 
+class VaeFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A VAE by itself: a file, or a folder in the layout of diffusers. `families` are those of the models that it fits,
+    `problem` is a sentence that says why it cannot be loaded, "" if nothing speaks against it."""
+
+    name: str
+    path: str
+    families: tuple[str, ...] = ()
+    bytes: int = 0
+    problem: str = ""
+
+    def misfit(self, family: str) -> str:
+        """Why it cannot take the place of that of a model of `family`, as a sentence; "" if it can, as far as one can
+        tell."""
+        return self.problem or _misfit(self.name, self.families, family)
+
+
 class Addon(msgspec.Struct, frozen=True, kw_only=True):
     """A LoRA file or a textual inversion. `alias` is what its trainer called it.
 
@@ -72,9 +88,10 @@ class Addon(msgspec.Struct, frozen=True, kw_only=True):
 
     def misfit(self, family: str) -> str:
         """Why it cannot be added to a model of `family`, as a sentence; "" if it can, as far as one can tell."""
-        if self.problem:
-            return self.problem
-        if self.families and family and family not in self.families:
-            name = sanitise(self.name, newlines=False)
-            return f"{name} is for {' or '.join(self.families)}, and the model is {family}."
-        return ""
+        return self.problem or _misfit(self.name, self.families, family)
+
+
+def _misfit(name: str, families: tuple[str, ...], family: str) -> str:
+    if families and family and family not in families:
+        return f"{sanitise(name, newlines=False)} is for {' or '.join(families)}, and the model is {family}."
+    return ""

@@ -117,6 +117,8 @@ async def test_a_vae_is_picked_among_safetensors(make_app: MakeApp, album: Path)
         app.studio.parameters.go_to("vae")
         await pilot.press("enter")
         await settle(app, pilot)
+        await pilot.press("down", "enter")
+        await settle(app, pilot)
         picker = app.screen
         assert isinstance(picker, FilePicker)
         await pilot.press("~")
@@ -126,3 +128,29 @@ async def test_a_vae_is_picked_among_safetensors(make_app: MakeApp, album: Path)
         await pilot.press("end", "enter")
         await settle(app, pilot)
         assert app.studio.parameters.recipe.vae == str(album / "vae.safetensors")
+
+
+async def test_a_folder_in_the_layout_of_diffusers_is_picked_as_a_whole(
+    make_app: MakeApp, album: Path
+) -> None:
+    folder = album / "my vae"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "diffusion_pytorch_model.safetensors").write_bytes(b"x")
+    app = make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await settle(app, pilot)
+        app.studio.parameters.go_to("vae")
+        await pilot.press("enter")
+        await settle(app, pilot)
+        await pilot.press("down", "enter")
+        await settle(app, pilot)
+        picker = app.screen
+        assert isinstance(picker, FilePicker)
+        await pilot.press("~", *"my", "enter")
+        await settle(app, pilot)
+        assert listed(picker) == ["this folder", "diffusion_pytorch_model.safetensors"]
+        assert "in diffusers' layout" in picker._line(picker._shown[0]).plain
+        await pilot.press("enter")
+        await settle(app, pilot)
+        assert app.studio.parameters.recipe.vae == str(folder)

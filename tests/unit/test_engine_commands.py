@@ -29,15 +29,17 @@ from sdcore.engine.messages import (
     JobQueued,
     ListAddons,
     ListModels,
+    ListVaes,
     ModelsFound,
     QueueState,
     Shutdown,
     Status,
+    VaesFound,
 )
 from sdcore.library.checkpoints import find_models
 from sdcore.spec.recipe import Recipe
 from tests.engine_fakes import FakeCore, told_until, until
-from tests.unit.test_addon_files import write_lora
+from tests.unit.test_addon_files import write, write_lora
 from tui import cli
 from tui.commands import engine as engine_commands
 
@@ -176,18 +178,22 @@ async def test_one_way_to_stop_at_a_time(capsys: pytest.CaptureFixture[str]) -> 
 
 async def test_a_client_elsewhere_is_told_what_lies_here(engine: LocalEngine, short_home: Path) -> None:
     write_lora(short_home / "models" / "house.safetensors")
+    write(short_home / "models" / "sharp.safetensors", {"decoder.conv_in.weight": (512, 4, 3, 3)})
     mine = engine.attach()
     mine.send(ListModels(request=1))
     mine.send(ListAddons(request=2))
+    mine.send(ListVaes(request=3))
     events = []
     async for event in mine.events():
         events.append(event)
         found = [one for one in events if isinstance(one, ModelsFound)]
         added = [one for one in events if isinstance(one, AddonsFound)]
-        if found and found[-1].done and added:
+        vaes = [one for one in events if isinstance(one, VaesFound)]
+        if found and found[-1].done and added and vaes:
             break
     assert [model for one in found for model in one.models] == find_models()
     assert [addon.name for addon in added[-1].addons] == ["house"]
+    assert [vae.name for vae in vaes[-1].vaes] == ["sharp"]
 
 
 @pytest.mark.usefixtures("short_home")

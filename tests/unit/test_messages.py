@@ -9,7 +9,7 @@ import pytest
 
 from sdcore.engine import messages as m
 from sdcore.spec import views as v
-from sdcore.spec.found import Addon, ModelFile
+from sdcore.spec.found import Addon, ModelFile, VaeFile
 from sdcore.spec.lineage import Origin, Parent, Segment
 from sdcore.spec.recipe import Recipe
 
@@ -83,6 +83,7 @@ COMMANDS: list[m.AnyCommand] = [
     m.RunForever(recipe=RECIPE, group="g", label="l"),
     m.ListModels(request=5),
     m.ListAddons(request=6),
+    m.ListVaes(request=7),
     m.GetStatus(),
     m.Shutdown(when_idle=False),
 ]
@@ -114,6 +115,7 @@ EVENTS: list[m.AnyEvent] = [
     m.TraceSaved(request=1, path="/x"),
     m.ModelsFound(request=5, models=(MODEL,), hashes={"/m": "0123456789"}, done=True),
     m.AddonsFound(request=6, addons=(Addon(kind="LoRA", name="a", path="/a", words=("b",)),)),
+    m.VaesFound(request=7, vaes=(VaeFile(name="a", path="/a", families=("SD1",)),)),
     m.Status(pid=1, uptime_seconds=1.0, model=None, device="cpu", running=None, queued=0, clients=1),
     m.FilePart(request=4, offset=0, total=2, data=b"ab"),
     m.FileBrought(request=7, done=2, total=2, copy="/y.png"),

@@ -1,18 +1,19 @@
-"""The models, LoRA files and embeddings that the engine can use: those of this machine, or of the one that it is on."""
+"""What the engine can use: models, LoRA files, embeddings and VAEs, of this machine or of the one that it is on."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import threading
-from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from sdcore.engine import messages as m
 
 if TYPE_CHECKING:
-    from sdcore.spec.found import Addon, ModelFile
+    from sdcore.spec.found import Addon, ModelFile, VaeFile
 
+_T = TypeVar("_T")
 _PIECE_SECONDS: Final = 0.15
 """How often a search tells what it has found meanwhile."""
 
@@ -34,6 +35,9 @@ class Stock(Protocol):
 
     async def addons(self) -> list[Addon]:
         """The LoRA files and embeddings, in the order of `library.addons.find_addons`."""
+
+    async def vaes(self) -> list[VaeFile]:
+        """The VAEs that lie by themselves, in the order of `library.vaes.find_vaes`."""
 
 
 async def all_models(stock: Stock) -> list[ModelFile]:
@@ -92,6 +96,12 @@ class LocalStock:
 
         return await asyncio.to_thread(find_addons)
 
+    async def vaes(self) -> list[VaeFile]:
+        """See `Stock`."""
+        from sdcore.library.vaes import find_vaes
+
+        return await asyncio.to_thread(find_vaes)
+
 
 class _Search:
     """One question for models: whoever asks meanwhile hears the same answer."""
@@ -107,6 +117,23 @@ class _Search:
         self.changed.set()
 
 
+class _Question(Generic[_T]):
+    """One that is answered all at once: whoever asks it meanwhile hears the same answer."""
+
+    def __init__(self) -> None:
+        self._answer: asyncio.Future[list[_T]] | None = None
+
+    async def ask(self, send: Callable[[], None]) -> list[_T]:
+        if self._answer is None or self._answer.done():
+            self._answer = asyncio.get_running_loop().create_future()
+            send()
+        return await asyncio.shield(self._answer)
+
+    def answer(self, found: Iterable[_T]) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(list(found))
+
+
 class FarStock:
     """What lies on the engine's machine, as the engine tells. A listener of its events."""
 
@@ -117,7 +144,8 @@ class FarStock:
         self._numbers = itertools.count(1)
         self._search: _Search | None = None
         self._hashes: dict[str, str] = {}
-        self._addons: asyncio.Future[list[Addon]] | None = None
+        self._addons: _Question[Addon] = _Question()
+        self._vaes: _Question[VaeFile] = _Question()
 
     async def models(self) -> AsyncGenerator[list[ModelFile], None]:
         """See `Stock`."""
@@ -149,10 +177,11 @@ class FarStock:
 
     async def addons(self) -> list[Addon]:
         """See `Stock`."""
-        if self._addons is None or self._addons.done():
-            self._addons = asyncio.get_running_loop().create_future()
-            self._send(m.ListAddons(request=next(self._numbers)))
-        return await asyncio.shield(self._addons)
+        return await self._addons.ask(lambda: self._send(m.ListAddons(request=next(self._numbers))))
+
+    async def vaes(self) -> list[VaeFile]:
+        """See `Stock`."""
+        return await self._vaes.ask(lambda: self._send(m.ListVaes(request=next(self._numbers))))
 
     def handle(self, event: m.AnyEvent) -> None:
         """Take an answer up."""
@@ -163,7 +192,9 @@ class FarStock:
                 self._search.done = event.done
                 self._search.changed.set()
             case m.AddonsFound():
-                self._answer(list(event.addons))
+                self._addons.answer(event.addons)
+            case m.VaesFound():
+                self._vaes.answer(event.vaes)
             case m.LineLost() | m.EngineFailed():
                 self._end()
 
@@ -175,8 +206,5 @@ class FarStock:
         """Nobody answers any more."""
         if self._search is not None:
             self._search.end()
-        self._answer([])
-
-    def _answer(self, addons: list[Addon]) -> None:
-        if self._addons is not None and not self._addons.done():
-            self._addons.set_result(addons)
+        self._addons.answer(())
+        self._vaes.answer(())

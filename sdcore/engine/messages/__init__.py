@@ -23,6 +23,7 @@ from sdcore.engine.messages.commands import (  # noqa: F401 - everybody imports 
     HoldJobs,
     ListAddons,
     ListModels,
+    ListVaes,
     LoadModel,
     MoveJob,
     OpenTrace,
@@ -63,6 +64,7 @@ from sdcore.engine.messages.events import (  # noqa: F401 - as above
     TraceFailed,
     TraceOpened,
     TraceSaved,
+    VaesFound,
     ViewReady,
 )
 from sdcore.engine.messages.files import (
@@ -101,7 +103,7 @@ from sdcore.engine.messages.library import (  # noqa: F401 - as above
     WatchLibrary,
 )
 
-PROTOCOL: Final = 6
+PROTOCOL: Final = 7
 """Raised by one whenever a message changes its meaning; the two sides refuse each other if they differ."""
 
 
@@ -124,6 +126,7 @@ AnyCommand = (
     | SaveTrace
     | ListModels
     | ListAddons
+    | ListVaes
     | GetStatus
     | GetFile
     | PutInput
@@ -169,6 +172,7 @@ AnyEvent = (
     | TraceSaved
     | ModelsFound
     | AddonsFound
+    | VaesFound
     | Status
     | FilePart
     | InputTaken

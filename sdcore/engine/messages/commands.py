@@ -176,6 +176,12 @@ class ListAddons(Command, frozen=True):
     request: int
 
 
+class ListVaes(Command, frozen=True):
+    """Ask for the VAEs that lie by themselves on the engine's machine. Answered by `VaesFound`."""
+
+    request: int
+
+
 class GetStatus(Command, frozen=True):
     """Ask for a `Status`."""
 

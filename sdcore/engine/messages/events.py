@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sdcore.spec.found import Addon, ModelFile
+from sdcore.spec.found import Addon, ModelFile, VaeFile
 from sdcore.spec.recipe import Recipe
 from sdcore.spec.views import AnyView, CompareView, TraceInfo, ViewKind
 
@@ -262,6 +262,13 @@ class AddonsFound(Event, frozen=True):
 
     request: int
     addons: tuple[Addon, ...] = ()
+
+
+class VaesFound(Event, frozen=True):
+    """The VAEs on the engine's machine, in the order of `library.vaes.find_vaes`."""
+
+    request: int
+    vaes: tuple[VaeFile, ...] = ()
 
 
 class Status(Event, frozen=True):

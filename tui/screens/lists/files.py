@@ -175,7 +175,7 @@ class FilePicker(ModalScreen[Path | None], inherit_bindings=False):
         room = max(12, self.query_one(ChoiceList).measure())
         if entry.is_folder:
             return Content.styled(file_name(name.rstrip("/"), room - 1) + "/", "$normal")
-        size = size_of(entry.bytes)
+        size = "in diffusers' layout" if entry.is_here else size_of(entry.bytes)
         shown = file_name(name, room - len(size) - 2)
         return Content.styled(f"{shown.ljust(room - len(size))}", "$bright") + Content.styled(size, "$dim")
 

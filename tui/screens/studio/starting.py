@@ -13,6 +13,7 @@ from tui.once_begun import once_begun
 from tui.parameter_row import Files, absolute, short
 from tui.parameter_rows import BY_NAME, ROWS, multiple_of, size_text
 from tui.pictures import recent_images
+from tui.screens.lists.vaes import ELSEWHERE
 from tui.widgets.caption import Caption
 from tui.widgets.parameter_lines import file_name
 
@@ -114,6 +115,30 @@ class Starting:
         self._studio.run_worker(once_begun(self._pick, name), group="choose", exclusive=True)
 
     async def _pick(self, name: str) -> None:
+        if BY_NAME[name].files == "weights":
+            vae = await self._known_vae(name)
+            if vae is not None and vae != ELSEWHERE:
+                self._studio.parameters.set_texts({name: short(vae)})
+            if vae != ELSEWHERE:
+                return
+        await self._pick_file(name)
+
+    async def _known_vae(self, name: str) -> str | None:
+        """One of those that are found, or a value of `lists.vaes`; None where none was taken."""
+        from tui.screens.lists.chooser import Chooser
+        from tui.screens.lists.vaes import vae_choices
+
+        studio, stock = self._studio, self._studio.app.stock
+        studio.view.say("Looking for VAEs…")
+        choices = vae_choices(await stock.vaes(), studio.parameters.family, here=stock.here)
+        studio.view.say("")
+        try:
+            present = absolute(studio.parameters.texts[name], "weights")
+        except ValueError:
+            present = ""
+        return await studio.app.push_screen_wait(Chooser(name, choices, present=present))
+
+    async def _pick_file(self, name: str) -> None:
         files, panel = BY_NAME[name].files, self._studio.parameters
         folder, newest = await asyncio.to_thread(_first_folder, files, self._studio.outputs)
         from tui.screens.lists.files import FilePicker
