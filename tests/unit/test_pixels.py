@@ -11,7 +11,8 @@ from rich_pixels import HalfcellRenderer
 
 from tui.term.mixing import linear, oklab
 from tui.term.palette import quantise, rich_colors, sgr_codes
-from tui.term.pixels import HalfCellRenderer, fit, flatten, resize, segment_lines
+from tui.term.picture_strips import picture_strips
+from tui.term.pixels import HalfCellRenderer, fit, flatten, resize
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -92,7 +93,8 @@ def test_transparent_is_black() -> None:
 
 @pytest.mark.parametrize("depth", ["truecolor", "256", "standard"])
 def test_lines_have_the_asked_size(depth: str) -> None:
-    lines = segment_lines(noise(33, 17), 12, 5, depth)  # type: ignore[arg-type]
+    lines = picture_strips(noise(33, 17), 12, 5, depth)  # type: ignore[arg-type]
+    assert [line.cell_length for line in lines] == [12] * 5
     assert [sum(segment.cell_length for segment in line) for line in lines] == [12] * 5
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from PIL import Image
 from rich.segment import Segment
 from rich.style import Style
-from rich_pixels import Pixels
 from rich_pixels._renderer import Renderer
 
 from tui.term.palette import Depth, quantise, rich_colors
@@ -33,6 +32,8 @@ class HalfCellRenderer(Renderer):
         super().__init__()
         self.depth: Depth = depth
         self.bits = bits
+        self.codes: Codes
+        """Those of the picture that was rendered last."""
 
     def render(self, image: Image.Image, resize: tuple[int, int] | None = None) -> list[Segment]:
         """Segments of `image`, each line ended by a newline. `resize` is (width, height) in pixels."""
@@ -44,7 +45,8 @@ class HalfCellRenderer(Renderer):
         pixels = np.asarray(flat)
         if pixels.shape[0] % 2:
             pixels = np.concatenate([pixels, pixels[-1:]])
-        return segments_of(quantise(pixels, self.depth, self.bits), self.depth)
+        self.codes = quantise(pixels, self.depth, self.bits)
+        return segments_of(self.codes, self.depth)
 
 
 @contextmanager
@@ -128,13 +130,3 @@ def resize(image: Image.Image, columns: int, rows: int, grain: int = 1) -> Image
         Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC,
         reducing_gap=3.0 if shrinks else None,
     )
-
-
-def segment_lines(
-    image: Image.Image, columns: int, rows: int, depth: Depth, grain: int = 1
-) -> list[list[Segment]]:
-    """`image` resized to exactly `columns` x `rows` cells, as `rows` lists of segments; its pixels are `grain` columns
-    wide and as high, and of fewer colours where that is more than one."""
-    renderer = HalfCellRenderer(depth=depth, bits=6 if grain == 1 else 4)
-    rendered = Pixels.from_image(resize(image, columns, rows, grain), renderer=renderer)
-    return list(Segment.split_lines(rendered._segments.segments if rendered._segments else []))

@@ -19,10 +19,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.worker import Worker, get_current_worker
 
-from tui.term.frames import depth_for
+from tui.term.frames import depth_for, joined
 from tui.term.pacing import COARSE, is_spare, purse_of, thumb_grain
 from tui.term.palette import Depth
-from tui.term.pixels import fit, segment_lines
+from tui.term.picture_strips import picture_strips
+from tui.term.pixels import fit
 from tui.widgets.own_lines import OwnLines
 
 GAP: Final = 2
@@ -38,7 +39,7 @@ _MAX_BYTES: Final = 256 << 20
 _MAX_PIXELS: Final = 64_000_000
 _FORMATS: Final = ("PNG", "JPEG", "WEBP")
 
-Lines = list[list[Segment]]
+Lines = list[Strip]
 _Key = tuple[Path, int, int, Depth, int]
 
 
@@ -268,33 +269,48 @@ class Filmstrip(OwnLines, can_focus=True):
             return super().render_line(y)
         width, height = self.size
         background, bar, empty = map(self.style_of, ("", "filmstrip--chosen", "filmstrip--empty"))
-        segments: list[Segment] = []
+        beside = Strip.blank(1, background)
+        parts: list[Strip] = []
         for place, path in enumerate(self._in_view()):
             chosen = self._first + place == self._chosen
-            segments.append(Segment("▐", bar) if chosen else Segment(" ", background))
-            segments += self._thumb_line(path, y, height, background, empty)
-            segments.append(Segment("▌", bar) if chosen else Segment(" ", background))
-        return Strip(segments).adjust_cell_length(width, background)
+            parts.append(Strip([Segment("▐", bar)]) if chosen else beside)
+            parts += self._thumb_line(path, y, height, background, empty)
+            parts.append(Strip([Segment("▌", bar)]) if chosen else beside)
+        return joined(_as_wide_as(width, parts, background), self.app.console)
 
-    def _thumb_line(self, path: Path, y: int, height: int, background: Style, empty: Style) -> list[Segment]:
+    def _thumb_line(self, path: Path, y: int, height: int, background: Style, empty: Style) -> list[Strip]:
         """Line `y` of a thumbnail's box of `2 * height` cells: its pixels, or a dot while there are none."""
         box = 2 * height
         lines = self._lines_of(path)
         if lines is None:
             mark = ("×" if self._key(path) in self._thumbs else "·") if y == height // 2 else " "
-            before, after = " " * (box // 2 - 1), " " * (box - box // 2)
-            return [Segment(before, background), Segment(mark, empty), Segment(after, background)]
+            before, after = box // 2 - 1, box - box // 2
+            return [
+                Strip.blank(before, background),
+                Strip([Segment(mark, empty)]),
+                Strip.blank(after, background),
+            ]
         above = (height - len(lines)) // 2
         if not 0 <= y - above < len(lines):
-            return [Segment(" " * box, background)]
+            return [Strip.blank(box, background)]
         line = lines[y - above]
-        used = sum(len(segment.text) for segment in line)
-        left = (box - used) // 2
-        return [Segment(" " * left, background), *line, Segment(" " * (box - used - left), background)]
+        left = (box - line.cell_length) // 2
+        right = box - line.cell_length - left
+        return [Strip.blank(left, background), line, Strip.blank(right, background)]
+
+
+def _as_wide_as(width: int, parts: Iterable[Strip], background: Style) -> list[Strip]:
+    """The parts as far as there is room, and ground behind them."""
+    fitting: list[Strip] = []
+    room = width
+    for part in parts:
+        fitting.append(part if part.cell_length <= room else part.crop(0, room))
+        room -= fitting[-1].cell_length
+    return [*fitting, Strip.blank(room, background)]
 
 
 def thumbnail(path: Path, rows: int, columns: int, depth: Depth, grain: int = 1) -> Lines | None:
-    """The image at `path` fitted into a box of cells, as lines of segments; None if we cannot read it. Its pixels are
+    """The image at `path` fitted into a box of cells, as lines of them; None if we cannot read it. Its pixels are
     `grain` columns wide."""
     try:
         status = path.stat()
@@ -305,7 +321,7 @@ def thumbnail(path: Path, rows: int, columns: int, depth: Depth, grain: int = 1)
                 return None
             image.draft("RGB", (columns * 2, rows * 4))
             columns, rows = fit(*image.size, columns, rows)
-            return segment_lines(image, columns, rows, depth, grain)
+            return picture_strips(image, columns, rows, depth, grain)
     except Exception:
         # Pillow's decoders raise nearly anything (struct.error, IndexError, ...) on a hostile file, and an
         # unreadable picture among the recent ones is no reason to trouble anybody
