@@ -190,7 +190,7 @@ async def lists(outputs: Path) -> None:
         for prompt in PROMPTS[:4]:
             await _write_prompt(stage, prompt)
             await stage.make()
-        await stage.press("tab", "tab", "f8", *["down"] * 8, "enter")
+        await stage.press("tab", "tab", "f8", *["down"] * 9, "enter")
         await stage.see("00004-")
         await stage.keep("files")
         await stage.press("escape", "f8", "escape", "alt+i")
