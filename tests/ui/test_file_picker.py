@@ -109,18 +109,23 @@ async def test_a_folder_that_cannot_be_opened_is_told(make_app: MakeApp, album: 
         assert "red.png" in listed(picker)
 
 
+async def picker_for_vaes(app: SdtuiApp, pilot: Pilot[None]) -> FilePicker:
+    """By the last line of the list of those that are found."""
+    await settle(app, pilot)
+    app.studio.parameters.go_to("vae")
+    await pilot.press("enter")
+    await settle(app, pilot)
+    await pilot.press("down", "enter")
+    await settle(app, pilot)
+    assert isinstance(app.screen, FilePicker)
+    return app.screen
+
+
 async def test_a_vae_is_picked_among_safetensors(make_app: MakeApp, album: Path) -> None:
     (album / "vae.safetensors").write_bytes(b"x" * 2_500_000)
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
-        await settle(app, pilot)
-        app.studio.parameters.go_to("vae")
-        await pilot.press("enter")
-        await settle(app, pilot)
-        await pilot.press("down", "enter")
-        await settle(app, pilot)
-        picker = app.screen
-        assert isinstance(picker, FilePicker)
+        picker = await picker_for_vaes(app, pilot)
         await pilot.press("~")
         await settle(app, pilot)
         assert listed(picker) == ["boats/", "vae.safetensors"]
@@ -139,14 +144,7 @@ async def test_a_folder_in_the_layout_of_diffusers_is_picked_as_a_whole(
     (folder / "diffusion_pytorch_model.safetensors").write_bytes(b"x")
     app = make_app()
     async with app.run_test(size=SIZE) as pilot:
-        await settle(app, pilot)
-        app.studio.parameters.go_to("vae")
-        await pilot.press("enter")
-        await settle(app, pilot)
-        await pilot.press("down", "enter")
-        await settle(app, pilot)
-        picker = app.screen
-        assert isinstance(picker, FilePicker)
+        picker = await picker_for_vaes(app, pilot)
         await pilot.press("~", *"my", "enter")
         await settle(app, pilot)
         assert listed(picker) == ["this folder", "diffusion_pytorch_model.safetensors"]

@@ -241,10 +241,21 @@ def test_whatever_fails_the_network_goes_on_as_it_is(
     assert "forward" not in network.__dict__  # not tried again
 
 
-def test_full_memory_is_for_the_ladder(graphs: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory.")
+def full(*args: Any) -> Any:
+    raise torch.OutOfMemoryError("CUDA out of memory.")
 
+
+def full_behind_the_end_of_a_recording(*args: Any) -> Any:
+    try:
+        full()
+    finally:
+        raise RuntimeError("operation failed due to a previous error during capture")
+
+
+@pytest.mark.parametrize("refuse", [full, full_behind_the_end_of_a_recording])
+def test_full_memory_is_for_the_ladder(
+    graphs: list[Any], monkeypatch: pytest.MonkeyPatch, refuse: Callable[..., Any]
+) -> None:
     monkeypatch.setattr(speed, "Recording", refuse)
     network = Network()
     faster = Faster(network, "graphs", CUDA, lambda text: None)
@@ -252,23 +263,6 @@ def test_full_memory_is_for_the_ladder(graphs: list[Any], monkeypatch: pytest.Mo
     with pytest.raises(torch.OutOfMemoryError):
         network(torch.ones(2), torch.tensor(1.0))
     assert faster.problem == ""
-
-
-def test_full_memory_that_a_recordings_end_hides_is_for_the_ladder_too(
-    graphs: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*args: Any) -> Any:
-        try:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        finally:
-            raise RuntimeError("operation failed due to a previous error during capture")
-
-    monkeypatch.setattr(speed, "Recording", refuse)
-    network = Network()
-    faster = Faster(network, "graphs", CUDA, lambda text: None)
-    faster.enable(True)
-    with pytest.raises(torch.OutOfMemoryError):
-        network(torch.ones(2), torch.tensor(1.0))
     assert faster.possible
 
 

@@ -52,7 +52,7 @@ def _lora(of: Tensors) -> Tensor:
     down, up = of["down"].flatten(1), of["up"].flatten(1)
     if "mid" in of:
         return torch.einsum("or,rshw,si->oihw", up, of["mid"], down)
-    return up @ down if of["down"].ndim == 2 else (up @ down).view(len(up), *of["down"].shape[1:])
+    return up @ down
 
 
 def _pair_shape(a: Shape, b: Shape, core: Shape | None) -> Shape | None:
